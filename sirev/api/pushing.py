@@ -61,8 +61,8 @@ def pushing(
     """While it lasts, and if `push`, copy what is published in a store to the shared one at `remote`; at the end `runs` too.
 
     `found` says at the end what of unfinished runs was here before, or pulled; of that, what the shared store lacks is sent.
-    Yields a function that sends such at once and raises what `sirev.store.sharing.push.push` does. A store that is not `answering`,
-    as `shared_store_answers` said, is asked again at the end, if there is something to send by then.
+    Yields a function that sends such at once and raises what `sirev.store.sharing.push.push` does. A shared store that is not
+    `answering`, as `shared_store_answers` said, is asked again at the end, if there is something to send by then.
     BadInput, with nothing begun, if the shared store can't be written. What can't be sent in the end is a warning with the
     command that sends it, or StageFailed if it is `required`.
     """

@@ -27,7 +27,7 @@ class Line:
 
 
 def print_lines(lines: Iterable[str], after: str | None = None) -> None:
-    """Print lines; on a terminal broken between words, what follows behind `after`, or indented by two more than the line itself."""
+    """Print lines; on a terminal broken between words, what follows behind `after`, else indented by two more than the line."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in lines:
         if width is None or len(line) <= width:

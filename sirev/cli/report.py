@@ -133,7 +133,9 @@ def _write_sweep(what: str, made: SweepReport, store: Store, output: Path | HubP
 
 def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
     """The words that ask for the same runs."""
-    options = [word for option, values in (("--method", methods), ("--run", runs)) for value in values for word in (option, value)]
+    options = [
+        word for option, values in (("--method", methods), ("--run", runs)) for value in values for word in (option, value)
+    ]
     return as_typed(*report_words(recipes), *options)
 
 

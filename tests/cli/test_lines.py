@@ -60,7 +60,9 @@ def is_unbroken(line: str) -> bool:
     return len(line) <= 80 or len(line.removeprefix("#").split()) == 1
 
 
-@pytest.mark.parametrize("command", [("report", "checklist", "tiny_smoke"), ("report", "methods", "tiny_smoke"), ("store", "verify")])
+@pytest.mark.parametrize(
+    "command", [("report", "checklist", "tiny_smoke"), ("report", "methods", "tiny_smoke"), ("store", "verify")]
+)
 def test_what_is_printed_breaks_between_words(command: tuple[str, ...], smoke_copy: Path) -> None:
     damaged = max((path for path in (smoke_copy / "objects").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     damaged.chmod(0o644)
