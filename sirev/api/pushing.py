@@ -40,8 +40,8 @@ def shared_store_answers(remote: str | None, push: bool, run: Run, listener: Lis
     try:
         await_answer(Remote(remote), listener.asking)
     except RemoteFailed as error:
-        later = "; what is computed is sent at the end" if push else ""
-        listener.warn(run, f"{error}; this command goes on without it, and computes what it may hold{later}")
+        later = ", and new results are sent at the end" if push else ""
+        listener.warn(run, f"{error}; this command continues without it: nothing is pulled{later}")
         return False
     return True
 

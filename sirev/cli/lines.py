@@ -36,10 +36,10 @@ def print_lines(lines: Iterable[str], after: str | None = None) -> None:
         out(*wrapped(visible(line), width, " " * (len(line) - len(line.lstrip()) + 2) if after is None else after))
 
 
-def print_text(text: str) -> None:
-    """Print a text of whole lines; on a terminal broken between words."""
+def print_text(text: str, after: str | None = "") -> None:
+    """Print a text of whole lines; on a terminal broken between words, as by `print_lines`."""
     if sys.stdout.isatty():
-        print_lines(text.splitlines(), after="")
+        print_lines(text.splitlines(), after)
     else:
         write(text)
 

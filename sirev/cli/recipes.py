@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Mapping
 
 import yaml
 
-from sirev.cli.lines import print_lines
+from sirev.cli.lines import print_lines, print_text
 from sirev.cli.options import check_format
-from sirev.printing import out, out_json, write
+from sirev.printing import out, out_json
 from sirev.recipe import load_recipe, overlay_names, recipe_names
 from sirev.recipe.load import names_a_model, read_recipe
 
-_COLUMNS = 120
-"""Of a recipe's lines, at most."""
 ANY_MODEL = "ORGANISATION/NAME"
 """Stands for the model of a task recipe while its other settings are looked at."""
 
@@ -57,8 +53,7 @@ def show_recipe(name: str, overrides: list[str], overlays: list[str], form: str)
     if "model" not in settings:
         told.append(f"It names no model; `sirev iterate` asks for --model {ANY_MODEL} or --model FOLDER")
     print_lines([f"# {line}" for line in told], after="#   ")
-    width = min(_COLUMNS, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _COLUMNS
-    write(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=width))
+    print_text(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120), after=None)
 
 
 def show_schema(form: str) -> None:

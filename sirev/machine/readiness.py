@@ -118,8 +118,9 @@ class Readiness:
         missing = [finding for finding in looked_at if finding.missing]
         if missing:
             first = {need: step_title(steps[0]) for need, steps in needs.items()}
-            told = [(f.need, f.line() if trains else f.line_without_training()) for f in missing if f.need]
-            raise BadInput("\n".join(f"{first[need]} can't be computed here: {line}" for need, line in told))
+            if not trains:
+                raise BadInput("\n".join(finding.line_without_training() for finding in missing))
+            raise BadInput("\n".join(f"{first[f.need]} can't be computed here: {f.line()}" for f in missing if f.need))
 
 
 def _is_new(step: PlannedStep, recorded: Recorded) -> bool:
