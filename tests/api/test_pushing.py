@@ -132,9 +132,7 @@ class Late(Heard):
 
 
 @pytest.fixture
-def hub_that_is_late(
-    hub_server: HubServer, impatient: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Late]:
+def hub_that_is_late(hub_server: HubServer, impatient: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Late]:
     (tmp_path / "xet").mkdir()
     hub_server.buckets["team/bucket"] = HubBucketFiles("team/bucket", tmp_path / "xet")
     monkeypatch.setattr(answering, "MOMENT_SECONDS", 0.1)
