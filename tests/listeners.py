@@ -7,11 +7,15 @@ from sirev.store.runs import Run
 
 
 class Heard(Listener):
-    """A listener that records notes and warnings."""
+    """A listener that records questions to shared stores, notes and warnings."""
 
     def __init__(self) -> None:
+        self.asked: list[str] = []
         self.notes: list[str] = []
         self.warnings: list[str] = []
+
+    def asking(self, text: str) -> None:
+        self.asked.append(text)
 
     def note(self, run: Run, text: str) -> None:
         self.notes.append(text)

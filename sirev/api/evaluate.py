@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sirev.api.iterate import RunResult, execute
+from sirev.api.pushing import shared_store_answers
 from sirev.api.request import Request
 from sirev.errors import BadInput
 from sirev.execution.listener import Listener
@@ -83,9 +84,11 @@ def evaluate(
 def evaluated(request: EvaluationRequest, remote: str | None = None, listener: Listener | None = None) -> EvaluatedRun:
     """Carry out a checked evaluation."""
     listener = listener or Listener()
+    (run,) = request.runs()
     for line in request.notes:
-        listener.note(request.runs()[0], line)
-    (done,) = execute(request, remote, listener)
+        listener.note(run, line)
+    answering = shared_store_answers(remote, False, run, listener)
+    (done,) = execute(request, remote if answering else None, listener)
     values = {one.name: getattr(done, one.name) for one in fields(RunResult)}
     return EvaluatedRun(**values, steps=tuple(model.step for model in request.given))
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sirev.api.answers import Answers, shown_result
 from sirev.api.answers import answers as answers_of
-from sirev.api.pushing import pushing
+from sirev.api.pushing import pushing, shared_store_answers
 from sirev.api.request import Request
 from sirev.api.tracking import tracking
 from sirev.errors import BadInput, StageFailed
@@ -146,11 +146,10 @@ def execute_and_push(
     def planner(store: Store, run: Run) -> Planner:
         return replace(request, store=store).planner(run)
 
-    with (
-        tracking(track, request.store.path, runs, planner, listener) as told,
-        pushing(request.store, remote, push, runs, told, found),
-    ):
-        return execute(request, remote, told, part, scratch)
+    with tracking(track, request.store.path, runs, planner, listener) as told:
+        answering = shared_store_answers(remote, push, runs[0], told)
+        with pushing(request.store, remote, push, runs, told, found, answering=answering):
+            return execute(request, remote if answering else None, told, part, scratch)
 
 
 def part_until(request: Request, t: int) -> RunPart:

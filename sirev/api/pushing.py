@@ -26,6 +26,26 @@ def check_push(push: bool, remote: str | None) -> None:
         raise BadInput("--push: to which shared store? name it with --remote URL")
 
 
+def shared_store_answers(remote: str | None, push: bool, run: Run, listener: Listener) -> bool:
+    """Whether the shared store at `remote` answers, as far as one is named; where it does not, the listener is warned, once.
+
+    BadInput for a push to nowhere and for a place that refuses to be used.
+    """
+    check_push(push, remote)
+    if remote is None:
+        return True
+    from sirev.store.sharing.answering import await_answer
+    from sirev.store.sharing.remote import Remote  # fsspec; nobody else has a use for it
+
+    try:
+        await_answer(Remote(remote), listener.asking)
+    except RemoteFailed as error:
+        later = ", and new results are sent at the end" if push else ""
+        listener.warn(run, f"{error}; this command continues without it: nothing is pulled{later}")
+        return False
+    return True
+
+
 @contextlib.contextmanager
 def pushing(
     store: Store,
@@ -36,11 +56,13 @@ def pushing(
     found: Callable[[], Collection[Realisation]] = set,
     *,
     required: bool = False,
+    answering: bool = True,
 ) -> Iterator[Callable[[Collection[Realisation]], None]]:
     """A context in which, with `push`, new results of a store are copied to the shared one at `remote`; at the end, `runs` too.
 
     `found` is called at the end for the results of unfinished runs that were here before or were pulled; those that the shared
-    store lacks are sent. Yields a function that sends results at once, with the errors of `sirev.store.sharing.push.push`.
+    store lacks are sent. Yields a function that sends results at once, with the errors of `sirev.store.sharing.push.push`. A
+    shared store that is not `answering`, by `shared_store_answers`, is asked again at the end if there is something to send.
     Raises BadInput, with nothing begun, if the shared store can't be written. If results can't be sent in the end, that is a
     warning with the command that sends them, or StageFailed if `required`.
     """
@@ -52,7 +74,7 @@ def pushing(
     from sirev.store.sharing.write_through import WriteThrough
 
     writer = WriteThrough(store, Remote(remote))
-    if not required:  # a worker's machine was checked before
+    if answering and not required:  # a worker's machine was checked before
         with contextlib.suppress(RemoteFailed):  # it may be reachable again by the time of the first result
             writer.open()
     try:
@@ -64,9 +86,9 @@ def pushing(
                 writer.drain(saving_seconds_left())
                 raise
             except SirevError:  # earlier results are not lost
-                _finish(writer, store, runs, (), listener, required=False)
+                _finish(writer, store, runs, (), listener, required=False, answering=answering)
                 raise
-            _finish(writer, store, runs, found(), listener, required=required)
+            _finish(writer, store, runs, found(), listener, required=required, answering=answering)
     finally:
         writer.stop()
 
@@ -79,10 +101,16 @@ def _finish(
     listener: Listener,
     *,
     required: bool,
+    answering: bool,
 ) -> None:
     """Send the remaining results, and report the outcome."""
     there = [saved for run in runs if (saved := store.runs.get(run.id))]
+    if not answering and not writer.begun:  # it was warned of, and nobody waits twice for nothing
+        listener.note(runs[0], f"nothing was sent to {writer.url}; {_remedy(writer.url, store, runs, there)}")
+        return
     try:
+        if not answering:
+            writer.reopen(listener.asking)
         writer.finish(there, found)
     except (SirevError, OSError) as error:
         if required:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from sirev.api.iterate import RunResult, execute
-from sirev.api.pushing import check_push, pushing
+from sirev.api.pushing import check_push, pushing, shared_store_answers
 from sirev.api.request import Request
 from sirev.api.tracking import tracking
 from sirev.errors import BadInput, SirevError, StageFailed
@@ -87,6 +87,7 @@ class GridSweep:
         self.runs: dict[str, SweptRun] = {}
         self.caught_up = False
         """Whether `catch_up` has been called."""
+        self._answering: bool | None = None
         self._planners: dict[str, Planner] = {}
         self.pins: dict[Place, Pin] = {}
         """Place -> pin, for the steps that were looked up or computed here."""
@@ -143,7 +144,7 @@ class GridSweep:
 
         With a shared store, each step is checked when it is reached, since the store may have it.
         """
-        if self.remote is not None:
+        if self._readable is not None:
             return
         of_recipe: dict[int, list[Planner]] = {}
         for name, planner in self.planned.items():
@@ -168,10 +169,22 @@ class GridSweep:
         """Whether a segment is refused without a GPU."""
         return segment.needs_gpu and any(self.runs[run].request.recipe.gpu == "required" for run, _ in segment.places)
 
-    def catch_up(self) -> None:
+    def answering(self, listener: Listener) -> bool:
+        """Whether the shared store, if there is one, answers. Asked once, since each segment would wait for it otherwise."""
+        if self._answering is None:
+            first = next(iter(self.runs.values()))
+            self._answering = shared_store_answers(self.remote, self.push, first.run, listener)
+        return self._answering
+
+    @property
+    def _readable(self) -> str | None:
+        """The shared store to look steps up in."""
+        return None if self._answering is False else self.remote
+
+    def catch_up(self, listener: Listener | None = None) -> None:
         """With `push`, pull results of the runs that others have sent to the shared store, models without their files."""
         self.caught_up = True
-        if not self.push or self.remote is None:
+        if not self.push or self.remote is None or not self.answering(listener or Listener()):
             return
         from sirev.store.sharing.remote import Remote  # fsspec, only needed here
 
@@ -213,7 +226,7 @@ class GridSweep:
 
     def _execute(self, run: str, listener: Listener | None = None, part: RunPart | None = None) -> list[RunResult]:
         request = self.runs[run].request
-        return execute(request, self.remote, listener, part, self.scratch, shared_first=self.push, pinned=self._note_pin)
+        return execute(request, self._readable, listener, part, self.scratch, shared_first=self.push, pinned=self._note_pin)
 
     def _note_pin(self, run: Run, step: str, pin: Pin) -> None:
         self.pins[run.id, step] = pin
@@ -284,10 +297,10 @@ def run(
 
     with (
         tracking(made.track, made.store.path, runs, planner, listener) as listener,
-        pushing(made.store, made.remote, made.push, runs, listener) as send,
+        pushing(made.store, made.remote, made.push, runs, listener, answering=made.answering(listener)) as send,
     ):
         if not made.caught_up:
-            made.catch_up()
+            made.catch_up(listener)
         if on != "here":  # other machines can only continue from the shared store
             send({(pin.key, pin.artifact) for pin in made.pins.values()})
         asked = todo if todo is not None else made.unfinished()

@@ -73,6 +73,10 @@ class Tracking(Listener):
         """See `Listener`."""
         self._inner.wait(run, name, words)
 
+    def asking(self, text: str) -> None:
+        """See `Listener`."""
+        self._inner.asking(text)
+
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """See `Listener`."""
         self._inner.progress(run, name, done, total, unit, rate)

@@ -532,6 +532,7 @@ def export_logs(
         typer.Option("--kind", metavar="KIND", help="Only draws, greedy, a suite, SUITE/draws or train. Repeatable."),
     ] = None,
     store: StoreOption = None,
+    form: LookOption = "table",
 ) -> None:
     """Write a run's graded answers as logs for other tools.
 
@@ -540,7 +541,7 @@ def export_logs(
     """
     from sirev.cli.export_logs import run as write
 
-    write(run, to, output, kind or [], store)
+    write(run, to, output, kind or [], store, form)
 
 
 @app.command(cls=Command, epilog=examples("sirev grade answers.jsonl --grader math --gold solution_answer"))

@@ -8,8 +8,10 @@ from typing import Any
 from sirev.api.evaluate import EvaluationRequest, evaluated
 from sirev.cli.lines import print_lines
 from sirev.cli.named_steps import named_step
+from sirev.cli.positional import report_words
 from sirev.cli.progress import Progress
 from sirev.errors import BadInput
+from sirev.quoting import as_typed
 from sirev.reporting.identities import identities, identity_in_words
 from sirev.reporting.summary import report
 
@@ -24,7 +26,7 @@ def run(name: str, steps: Sequence[str], revisions: Sequence[str], remote: str |
     assert done is not None
     told = identities(request.store, done) or []
     print_lines(["Models:", *(f"  {one['step']}: {identity_in_words(one)}" for one in told), ""])
-    report(runs=[found.id], store=request.store).print(asked=f"--recipe {name}")
+    report(runs=[found.id], store=request.store).print(asked=as_typed(*report_words([name])))
 
 
 def _models(given: Sequence[str]) -> dict[str, str]:

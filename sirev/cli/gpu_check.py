@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
 from sirev.machine.gpu_check.running import CheckResult
 from sirev.machine.gpu_check.suite import gpu_check
@@ -21,7 +22,7 @@ def run(recipe: str | None, overrides: list[str], overlays: list[str], device: s
     for result in gpu_check(device, loaded, full=full):
         results.append(result)
         if form != "json":
-            out(line(result))
+            print_lines([line(result)], after=" " * (8 + _COLUMN))
     failed = sum(result.status == "failed" for result in results)
     if form == "json":
         out_json({"schema": _SCHEMA, "device": device, "checks": [result.to_dict() for result in results]})

@@ -11,8 +11,10 @@ import typer
 from sirev.cli.lines import print_lines
 from sirev.cli.named_steps import named_step
 from sirev.cli.options import StoreOption, UnsafeOption
+from sirev.cli.positional import report_words
 from sirev.errors import BadInput
 from sirev.listing import count_text
+from sirev.quoting import as_typed
 
 if TYPE_CHECKING:
     from sirev.api.measure import StepRead
@@ -144,7 +146,7 @@ def run(
         )
     progress.summary()
     print_lines([*what_was_read(found.read, named), ""])
-    report(runs=[found.id], store=opened).print(asked=f"--recipe {name}")
+    report(runs=[found.id], store=opened).print(asked=as_typed(*report_words([name])))
 
 
 def what_was_read(read: Sequence[StepRead], named: Mapping[str, str]) -> list[str]:

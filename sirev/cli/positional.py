@@ -40,10 +40,7 @@ def section_and_recipes(
     A recipe that is named like a section can be given by `--recipe`. With `model`, the recipes' names include it. Raises
     BadInput for two sections, for a run, and for a word that is not a stored recipe and resembles a section.
     """
-    from sirev.cli.report import FILES, PAPERS
-    from sirev.reporting.sections import ALL, SECTIONS
-
-    known = [ALL, *SECTIONS, *FILES, *PAPERS]
+    known = _sections()
     chosen = [word for word in words if word in known]
     if len(chosen) > 1:
         raise BadInput(f"sirev report shows one section or all of them, not {' and '.join(chosen)}")
@@ -58,6 +55,19 @@ def section_and_recipes(
             raise BadInput(f"--model {model}: with which recipe? {as_typed('sirev', 'report', 'RECIPE', '--model', model)}")
         named = [name_with_model(recipe, model) for recipe in named]
     return (chosen[0] if chosen else None), named
+
+
+def report_words(recipes: Sequence[str]) -> list[str]:
+    """What to type so that `sirev report` is about recipes: their names, after `--recipe` where one is called like a section."""
+    known = _sections()
+    return [word for recipe in recipes for word in (["--recipe"] if recipe in known else []) + [recipe]]
+
+
+def _sections() -> list[str]:
+    from sirev.cli.report import FILES, PAPERS
+    from sirev.reporting.sections import ALL, SECTIONS
+
+    return [ALL, *SECTIONS, *FILES, *PAPERS]
 
 
 def _check_word(word: str, sections: Sequence[str], store: Path | None) -> None:

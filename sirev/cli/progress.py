@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sirev.cli.bars import Bars, say_if_read
@@ -36,8 +36,11 @@ class Progress(Bars, Listener):
         super().__init__()
         self._lock = threading.Lock()
         self._began = time.monotonic()
-        self._hits: Counter[str] = Counter()
+        self._hits: defaultdict[str, list[str | None]] = defaultdict(list)
+        """Run -> the work of its steps that were found; None of a step that nobody expected."""
         self._computed: Counter[str] = Counter()
+        self._made: set[str] = set()
+        """Work that was done here."""
         self._since: dict[tuple[str, str], float] = {}
         self._first: dict[tuple[str, str], tuple[float, int]] = {}
         self._rows: dict[str, list[str | None]] = {}
@@ -67,7 +70,7 @@ class Progress(Bars, Listener):
             if self.on_terminal:
                 self._refresh(run, name, words, begin=True)
             elif name == COMPARISON and state == "done":
-                self._line(run, "finished", f"{self._computed[run.id]} steps computed, {self._hits[run.id]} cached")
+                self._line(run, "finished", self._counts([run.id], "{computed} steps computed, {cached} cached{shared}"))
             elif stage_of(name) == "pretrain" or (_is_long(name) and state != "start"):
                 self._line(run, step_title(name), words, self._since.get((run.id, name)))
             if state == "done" and not self.on_terminal:
@@ -80,6 +83,10 @@ class Progress(Bars, Listener):
                 self._refresh(run, name, words, begin=True)
             elif "another run" not in words:  # runs of one invocation always wait for shared steps
                 self._line(run, step_title(name), words)
+
+    def asking(self, text: str) -> None:
+        """See `sirev.execution.listener.Listener`."""
+        say_if_read(f"sirev: {text} ...")
 
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """See `sirev.execution.listener.Listener`."""
@@ -117,10 +124,10 @@ class Progress(Bars, Listener):
                 _banner(text)
 
     def summary(self) -> None:
-        """Print the numbers of cached and computed steps, and the notes about the runs."""
-        computed, hits = sum(self._computed.values()), sum(self._hits.values())
+        """Print the numbers of cached, computed and shared steps, and the notes about the runs."""
         seconds = time.monotonic() - self._began
-        say_if_read(f"{hits} steps cached, {computed} computed, {seconds:.1f} s")
+        counts = self._counts({*self._hits, *self._computed}, "{cached} steps cached, {computed} computed{shared}")
+        say_if_read(f"{counts}, {seconds:.1f} s")
         self.say_notes()
 
     def say_notes(self) -> None:
@@ -155,12 +162,23 @@ class Progress(Bars, Listener):
             State(table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
         )
 
+    def _counts(self, runs: Collection[str], form: str) -> str:
+        """The steps of some runs in words: computed, found as another run had just computed them, or cached before."""
+        hits = [work for run in runs for work in self._hits[run]]
+        shared = sum(work in self._made for work in hits)
+        words = f", {shared} shared with another run" if shared else ""
+        return form.format(computed=sum(self._computed[run] for run in runs), cached=len(hits) - shared, shared=words)
+
     def _count(self, run: Run, name: str, state: State) -> None:
         now = time.monotonic()
+        work = self._outlook.runs.get(run.id, {}).get(name) if self._outlook is not None else None
         if state == "start":
             self._since[run.id, name] = now
+        elif state == "hit":
+            self._hits[run.id].append(work)
         else:
-            (self._hits if state == "hit" else self._computed)[run.id] += 1
+            self._computed[run.id] += 1
+            self._made |= {work} if work is not None else set()
         if self._outlook is None:
             return
         if state == "start":
@@ -194,7 +212,7 @@ class Progress(Bars, Listener):
             if self._outlook is not None:
                 self.show(WHOLE, step="", state="")
         if name == COMPARISON and words in ("done", "cached"):
-            counts = f"{self._computed[run.id]} computed, {self._hits[run.id]} cached"
+            counts = self._counts([run.id], "{computed} computed, {cached} cached{shared}")
             self.show(run.id, description=_title(run), total=1, completed=1, step="finished", state=counts)
         else:
             self._show(run, name, again=words == "running", state=words)

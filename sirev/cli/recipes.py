@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import yaml
 
+from sirev.cli.lines import print_lines, print_text
 from sirev.cli.options import check_format
-from sirev.printing import out, out_json, write
+from sirev.printing import out, out_json
 from sirev.recipe import load_recipe, overlay_names, recipe_names
 from sirev.recipe.load import names_a_model, read_recipe
 
@@ -48,10 +49,11 @@ def show_recipe(name: str, overrides: list[str], overlays: list[str], form: str)
     if form == "json":
         out_json(settings)
         return
-    out(*(f"# {line}" for line in ("Resolved from:", *source.origins())))
+    told = ["Resolved from:", *source.origins()]
     if "model" not in settings:
-        out(f"# It names no model; `sirev iterate` asks for --model {ANY_MODEL} or --model FOLDER")
-    write(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120))
+        told.append(f"It names no model; `sirev iterate` asks for --model {ANY_MODEL} or --model FOLDER")
+    print_lines([f"# {line}" for line in told], after="#   ")
+    print_text(yaml.safe_dump(settings, sort_keys=False, default_flow_style=None, width=120), after=None)
 
 
 def show_schema(form: str) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sirev.cli.comparing_progress import Comparing
+from sirev.cli.lines import print_text, print_written
 from sirev.cli.options import refuse
 from sirev.cli.page_output import output_named, page_at
+from sirev.cli.positional import report_words
 from sirev.errors import BadInput
 from sirev.printing import out_path, say, write
 from sirev.quoting import as_typed
@@ -126,14 +128,15 @@ def _write_sweep(what: str, made: SweepReport, store: Store, output: Path | HubP
             from sirev.reporting.figures import write_grids
 
             _say(f"drawing figures into {output} ...")
-            for path in write_grids(panels_of(made.studies), output):
-                out_path(path)
+            print_written(write_grids(panels_of(made.studies), output), output)
 
 
 def _options(recipes: list[str], methods: list[str], runs: list[str]) -> str:
-    """The options that select the same runs."""
-    named = {"--recipe": recipes, "--method": methods, "--run": runs}
-    return as_typed(*(word for option, values in named.items() for value in values for word in (option, value)))
+    """The words that select the same runs."""
+    options = [
+        word for option, values in (("--method", methods), ("--run", runs)) for value in values for word in (option, value)
+    ]
+    return as_typed(*report_words(recipes), *options)
 
 
 def _check(what: str, output: Path) -> None:
@@ -185,7 +188,7 @@ def _for_paper(what: str, studies: list[Study], store: Store, output: Path | Hub
         found = methods_text(studies, store)
         texts = [found.text, found.bibliography]
     if not isinstance(output, Path):  # a Space only takes a page
-        write(texts[0])
+        print_text(texts[0])
         if len(texts) > 1:
             _say(f"add --output {PAPERS[what]} to write the references too")
         return
@@ -246,13 +249,13 @@ def _figures(made: Report, output: Path) -> None:
     from sirev.reporting.figures.grids import arranged
 
     _say(f"drawing figures into {output} ...")
+    written = []
     if len(made.studies) != 1:
-        for path in write_grids(arranged(made.studies, made.published), output):
-            out_path(path)
+        written += write_grids(arranged(made.studies, made.published), output)
     for study, name in zip(made.studies, names_of(made.studies), strict=True):
         folder = output / name if len(made.studies) > 1 else output
-        for path in write_figures(study, folder, published=made.published.get(str(study["recipe"]))):
-            out_path(path)
+        written += write_figures(study, folder, published=made.published.get(str(study["recipe"])))
+    print_written(written, output)
 
 
 def _say(*lines: str) -> None:

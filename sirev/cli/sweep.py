@@ -19,6 +19,7 @@ from sirev.cli.lines import Line, print_styled, wrapped
 from sirev.cli.options import refuse
 from sirev.cli.plan import given_rates, target_of
 from sirev.cli.plan_lines import HEADING
+from sirev.cli.progress import Progress
 from sirev.cli.sweep_progress import SweepProgress, title
 from sirev.cli.units import time_taken
 from sirev.errors import StageFailed
@@ -93,7 +94,7 @@ def compute(plan: SweepPlan, engine: EngineOptions) -> None:
     began = time.monotonic()
     made, settings = plan.sweep, engine.settings()
     on = engine.on or _usual_engine()
-    made.catch_up()
+    made.catch_up(Progress())
     todo = made.unfinished()
     sizes = {one.id: plan.hours[one.id] or len(one.places) / 3600 for one in todo}
     try:
@@ -155,7 +156,7 @@ def show_plan(plan: SweepPlan, form: str) -> None:
 
 def show_status(made: GridSweep, form: str) -> None:
     """Print one row per run: state, stored steps, and why it failed; then the segments that are being computed."""
-    made.catch_up()
+    made.catch_up(Progress())
     states = States(made.store)
     rows: list[dict[str, Any]] = []
     for name, planner in made.planners().items():

@@ -25,6 +25,9 @@ class Listener:
     def wait(self, run: Run, name: str, words: str) -> None:
         """A step waits for another process, or stops waiting: "waiting for process 7 on that-machine"."""
 
+    def asking(self, text: str) -> None:
+        """A place elsewhere is slow to answer, before anything else: "asking hf://buckets/OWNER/NAME for what it has"."""
+
     def progress(self, run: Run, name: str, done: int, total: int, unit: str, rate: float | None) -> None:
         """A long step is at `done` of `total` units; `rate` is in tokens per second, for grades in answers per second."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Need = str
 """A need of a step: libraries, gpu, engine, training, model, embedding, sandbox, data, or "data of SUITE"."""
+_OF_TRAINING = ("sirev iterate", "--model")
+"""Beginnings of commands and options that are for training only."""
 Status = Literal["ok", "missing", "note", "absent"]
 
 
@@ -56,6 +58,11 @@ class Finding:
     def line(self) -> str:
         """The finding with its remedies, on one line."""
         return "; ".join([f"{self.what}: {self.found}", *([", or ".join(map(str, self.remedies))] if self.remedies else [])])
+
+    def line_without_training(self) -> str:
+        """A shorter line for `sirev evaluate`: of the remedies that it takes the first and the last."""
+        fit = [one for one in self.remedies if not one.command.startswith(_OF_TRAINING)]
+        return replace(self, remedies=(*fit[:1], *fit[1:][-1:])).line()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""

@@ -19,6 +19,7 @@ from sirev.stages.model import REFERENCE
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run, step_title
 from sirev.store.store import Store
+from sirev.study.remedies import verb_of
 from sirev.study.step_names import BASE_MODEL, EMBEDDING_MODEL, parse_step, stage_of, suite_of
 from sirev.study.steps import LookedUp, Planned
 
@@ -65,7 +66,7 @@ class Readiness:
                 for step in steps:
                     for need in _needs(planned[id_], step):
                         needs.setdefault(need, []).append(step.name)
-            self._refuse(needs, self._pinned(planned.values()), len(trainings))
+            self._refuse(needs, self._pinned(planned.values()), len(trainings), trains=verb_of(run) != "evaluate")
             self._passed |= {(run.id, name), *((id_, step.name) for id_, steps in concerned.items() for step in steps)}
 
     def _sure(self, steps: PlannedSteps, name: str | None) -> list[PlannedStep]:
@@ -108,7 +109,7 @@ class Readiness:
             recipe = recipe.model_copy(update={"evaluation": recipe.evaluation.model_copy(update={"embedding": embedding})})
         return recipe
 
-    def _refuse(self, needs: Mapping[Need, list[str]], recipe: Recipe, trainings: int) -> None:
+    def _refuse(self, needs: Mapping[Need, list[str]], recipe: Recipe, trainings: int, trains: bool) -> None:
         if not needs:
             return
         from sirev.machine.doctor import findings  # a replay has no use for it
@@ -117,6 +118,8 @@ class Readiness:
         missing = [finding for finding in looked_at if finding.missing]
         if missing:
             first = {need: step_title(steps[0]) for need, steps in needs.items()}
+            if not trains:
+                raise BadInput("\n".join(finding.line_without_training() for finding in missing))
             raise BadInput("\n".join(f"{first[f.need]} can't be computed here: {f.line()}" for f in missing if f.need))
 
 

@@ -15,7 +15,7 @@ from sirev.metrics.comparison.nulls import is_null
 from sirev.reporting.identities import REVISION, identities, identity_in_words
 from sirev.reporting.overlap import sentences
 from sirev.reporting.recorded_values import at_path, commits_of, each_once, record_at
-from sirev.reporting.sections.run_rows import Study
+from sirev.reporting.sections.run_rows import Study, step_label
 from sirev.store.provenance import now
 from sirev.store.records import Record
 from sirev.store.runs import Run
@@ -152,7 +152,7 @@ def _measured(run: Run, store: Store) -> list[tuple[str, str]]:
         for t, name in enumerate(names, 1):
             source = at_path(run.settings, "samples", f"{kind} {name}")
             if source:
-                told.append(f"M_{t} {name}: {source.get('file', 'a file')}{_count(store, run, import_step(kind, t))}")
+                told.append(f"{step_label(t, name)}: {source.get('file', 'a file')}{_count(store, run, import_step(kind, t))}")
         rows.append((word, "; ".join(told)))
     return rows
 

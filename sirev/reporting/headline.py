@@ -12,6 +12,7 @@ from sirev.reporting.observed import (
     Judgement,
     ObservationLine,
     as_shown,
+    counts_in_words,
     gain_in_words,
     observation_lines,
     outcomes_of,
@@ -83,15 +84,18 @@ def _of_study(study: Study, width: int) -> list[HeadlineLine]:
         return [*lines, *(part for run in alone for part in _alone(run, width))]
     if not found:
         return [*lines, *_paragraphs([no_verdict(study)])]
-    for run, judgement in judgements(study):
+    judged = judgements(study)
+    for run, judgement in judged:
         lines += [[], *_block(study, run, judgement, width)]
+    counted = counts_in_words(judgement for _, judgement in judged)
     notes = claims_in_words([study])
     without = {run["seed"] for run, verdict in found if verdict["null"] == NO_NULL and not measured(run)}
     if without:
         some = without < {run["seed"] for run, _ in found}
         of = f" of {seeds_text(sorted(without))}" if some else ""
         notes.append(f"No null run{of}: how much retraining alone would change is unknown.")
-    return [*lines, *([[], *_paragraphs([" ".join(notes)])] if notes else [])]
+    said = [part for part in (counted, " ".join(notes)) if part]
+    return [*lines, *([[], *_paragraphs(said)] if said else [])]
 
 
 def _alone(run: RunData, width: int) -> list[HeadlineLine]:

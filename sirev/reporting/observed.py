@@ -85,6 +85,12 @@ def verdict_in_words(judgement: Judgement) -> str:
     return headline_words(judgement["possible"]) + (f", {judgement['observed']} of {counted}" if counted else "")
 
 
+def counts_in_words(judgements: Iterable[Judgement]) -> str:
+    """What the count behind a verdict is of, by the first as an example; "" where nothing is counted."""
+    counts = [f"{one['observed']} of {one['observable']}" for one in judgements if one["observable"]]
+    return f'"{counts[0]}": observations 1 to 3 as in the paper, of those that were measured.' if counts else ""
+
+
 def observation_lines(study: Study, run: RunData, judgement: Judgement) -> list[ObservationLine]:
     """The three observations and reach, each with its result and evidence. `run` is one of the judged runs."""
     outcomes = outcomes_of(judgement)

@@ -153,11 +153,12 @@ def test_without_inspect_ai_its_command_is_named(smoke: Study, tmp_path: Path) -
     assert said.endswith(("[inspect]\n", "[inspect]'\n"))
 
 
-def test_the_command_prints_the_files_and_what_opens_them(smoke: Study, tmp_path: Path, command: Command) -> None:
+def test_the_command_says_where_the_logs_are_and_what_opens_them(smoke: Study, tmp_path: Path, command: Command) -> None:
     pytest.importorskip("inspect_ai")
-    done = command("export-logs", smoke.of("sft").id, "--to", "inspect", "--kind", "greedy", "--store", smoke.store.path)
-    assert done.returncode == 0, done.stderr
-    printed = done.stdout.splitlines()
-    assert len(printed) == 3
-    assert all(path.startswith("logs/") and (tmp_path / path).is_file() for path in printed)
+    asked = ("export-logs", smoke.of("sft").id, "--to", "inspect", "--kind", "greedy", "--store", smoke.store.path)
+    done = command(*asked)
+    assert (done.returncode, done.stdout) == (0, "3 files written to logs\n"), done.stderr
     assert done.stderr == "Look at them: inspect view --log-dir logs\n"
+    told = json.loads(command(*asked, "--format", "json").stdout)
+    assert told["folder"] == "logs"
+    assert sorted(told["files"]) == sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "logs").iterdir())

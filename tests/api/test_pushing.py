@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,12 +18,16 @@ from sirev.errors import BadInput, StageFailed
 from sirev.execution.listener import Listener, State
 from sirev.processes.termination import Terminated, terminable
 from sirev.store.runs import Run
+from sirev.store.sharing import answering
 from sirev.store.sharing.folder import Folder
+from sirev.store.sharing.hub_bucket import HubBucket
 from sirev.store.sharing.pull import pull
 from sirev.store.sharing.remote import Remote
 from sirev.store.store import Store
 from sirev.store.upkeep.verify import verify
 from tests.conftest import Command, Study, semantic_digests
+from tests.hub_bucket_files import HubBucketFiles
+from tests.hub_server import HubServer
 from tests.listeners import Heard
 from tests.store.sharing.studies import add_run
 
@@ -102,6 +108,64 @@ def test_what_stays_unfinished_is_sent_by_the_same_command(smoke: Study, smoke_c
     sirev.iterate("tiny_smoke", **asked, until=1, listener=heard)  # type: ignore[arg-type]
     (warning,) = [text for text in heard.warnings if "was sent" in text]
     assert warning.endswith("the same command sends the rest")
+
+
+class Late(Heard):
+    """Has a Hub answer as soon as a step is computed."""
+
+    def __init__(self, hub: HubServer) -> None:
+        super().__init__()
+        self._answers = threading.Event()
+        hub.fault = self._hold
+
+    def step(self, run: Run, name: str, state: State) -> None:
+        if state == "done":
+            answering.ANSWER_SECONDS = 600.0
+            self.end()
+
+    def end(self) -> None:
+        """Have it answer."""
+        self._answers.set()
+
+    def _hold(self, method: str, path: str) -> None:
+        self._answers.wait()
+
+
+@pytest.fixture
+def hub_that_is_late(hub_server: HubServer, impatient: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Late]:
+    (tmp_path / "xet").mkdir()
+    hub_server.buckets["team/bucket"] = HubBucketFiles("team/bucket", tmp_path / "xet")
+    monkeypatch.setattr(answering, "MOMENT_SECONDS", 0.1)
+    monkeypatch.setattr(answering, "ANSWER_SECONDS", 0.2)
+    heard = Late(hub_server)
+    yield heard
+    heard.end()
+
+
+def test_a_shared_store_that_does_not_answer_holds_no_replay_up_and_is_warned_of_once(
+    smoke: Study, smoke_copy: Path, hub_that_is_late: Late
+) -> None:
+    heard, url = hub_that_is_late, "hf://buckets/team/bucket"
+    (result,) = sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy, remote=url, push=True, listener=heard)
+    assert not result.computed
+    assert heard.asked == [f"asking {url} for what it has"]
+    (warning,) = heard.warnings
+    assert f"{url} did not answer within" in warning
+    assert "continues without it" in warning
+    (note,) = [text for text in heard.notes if "nothing was sent" in text]
+    assert note.endswith(f"send the rest with: sirev store push {url} {result.id} --store {smoke_copy}")
+
+
+def test_what_is_computed_before_a_shared_store_answers_is_sent_at_the_end(
+    smoke: Study, smoke_copy: Path, tmp_path: Path, hub_that_is_late: Late, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, url = hub_that_is_late, "hf://buckets/team/bucket"
+    monkeypatch.setattr(HubBucket, "write_seconds", 0.0)
+    asked = {"methods": ["sft"], "overrides": SHORT, "store": smoke_copy, "remote": url, "push": True}
+    (result,) = sirev.iterate("tiny_smoke", **asked, listener=heard)  # type: ignore[arg-type]
+    assert result.computed
+    assert len(heard.warnings) == 1
+    assert pull(Store(tmp_path / "other"), Remote(url)).runs == [result.id]
 
 
 def test_what_must_be_sent_and_is_not_is_a_failure(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_the_command_says_what_each_model_is_before_the_report(
     assert lines[1].startswith("  first: m1 (")
     assert lines[2].endswith(f", made by {smoke.of('sft').id}:2, without a chat template")
     assert lines[4] == "mine: 24 test problems, M_1 first → M_2 second"
-    assert any("sirev report html --recipe mine" in line for line in lines)
+    assert any("sirev report html mine" in line for line in lines)
     assert ", 0 computed" in command("evaluate", "mine", "--step", "first=m1", "--step", "second=m2", *asked).stderr
 
 

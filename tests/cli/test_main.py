@@ -84,7 +84,7 @@ def test_iterate_ends_with_the_screen_and_where_to_look_next(command: Command, f
     done = command("iterate", "--recipe", "tiny_smoke", "--store", folder)
     assert done.returncode == 0
     assert done.stdout == command("report", "--recipe", "tiny_smoke", "--store", folder).stdout.replace(
-        "--recipe tiny_smoke ", ""
+        " tiny_smoke --store ", " --store "
     )
     assert f"  sirev report all --store {folder}" in done.stdout.splitlines()
     assert "0 computed" in done.stderr
@@ -96,7 +96,7 @@ def test_iterate_reports_plain_lines_where_there_is_no_terminal(command: Command
     )
     assert done.returncode == 0
     assert re.search(r"^sft seed 0  2:train  done in \d+\.\d s$", done.stderr, re.M)
-    assert re.search(r"^sft seed 0  finished  \d+ steps computed, \d+ cached$", done.stderr, re.M)
+    assert re.search(r"^sft seed 0  finished  \d+ steps computed, \d+ cached(, \d+ shared with another run)?$", done.stderr, re.M)
     assert "\x1b" not in done.stdout + done.stderr
 
 
@@ -161,7 +161,7 @@ def test_a_page_and_figures_are_written_where_asked(command: Command, folder: Pa
     done = command("report", "figures", *asked, tmp_path / "figures")
     assert done.returncode == 0
     written = sorted(path.name for path in (tmp_path / "figures").iterdir())
-    assert sorted(Path(line).name for line in done.stdout.splitlines()) == written
+    assert done.stdout == f"{len(written)} files written to {tmp_path / 'figures'}\n"
     assert {"pass-at-1.svg", "pass-at-1.pdf", "pass-at-1.png"} <= set(written)
 
 

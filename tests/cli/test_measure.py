@@ -55,7 +55,7 @@ def test_what_was_read_stands_beside_the_report_with_the_command_for_a_page(
         "  fields: id, text from completion, correct",
         "",
     ]
-    assert any("sirev report html --recipe mine" in line and "-o mine.html" in line for line in lines)
+    assert any("sirev report html mine" in line and "-o mine.html" in line for line in lines)
     assert "mean of 4 to 8 draws" in said.out
     run("mine", steps, greedy, {}, {}, tmp_path / "a store")
     assert "  M1: M1.jsonl, 10 problems, 1 greedy answer per problem" in capsys.readouterr().out.splitlines()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sirev.cli.positional import one_recipe, recipe_and_step, section_and_recipes
+from sirev.cli.positional import one_recipe, recipe_and_step, report_words, section_and_recipes
 from sirev.errors import BadInput
 from tests.conftest import Study
 
@@ -68,3 +68,7 @@ def test_two_sections_a_misspelt_one_and_a_model_without_a_recipe_are_refused(sm
         section_and_recipes(["verdict", "ood"], [], None, tmp_path)
     with pytest.raises(BadInput, match="--model gpt2: with which recipe"):
         section_and_recipes(["ood"], [], "gpt2", tmp_path)
+
+
+def test_a_recipe_is_named_by_its_option_where_it_is_called_like_a_section() -> None:
+    assert report_words(["mine", "accuracy"]) == ["mine", "--recipe", "accuracy"]

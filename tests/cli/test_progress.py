@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from sirev.cli.progress import Progress
+from sirev.execution.outlook import Outlook, Piece
 from sirev.store.runs import Run
 
 
@@ -17,6 +18,25 @@ def test_a_warning_is_a_banner_at_once_and_only_once(capsys: pytest.CaptureFixtu
         said = capsys.readouterr().err
     assert said.count("programs run UNCONFINED here") == 1
     assert "WARNING" in said
+
+
+def test_a_step_that_another_run_has_just_computed_is_shared_and_not_cached(capsys: pytest.CaptureFixture[str]) -> None:
+    sft, dpo = a_run("sft"), a_run("dpo")
+    works = {run.id: {"dataset/test": "problems", "train:1": "M_1", "compare": f"{run.id} compared"} for run in (sft, dpo)}
+    pieces = {work: Piece("train sft", 1.0) for steps in works.values() for work in steps.values()}
+    with Progress() as progress:
+        for run in (sft, dpo):
+            progress.step(run, "dataset/test", "hit")
+        progress.begin(Outlook(works, pieces, 1))
+        progress.step(sft, "train:1", "start")
+        progress.step(dpo, "train:1", "hit")  # it waited, and may hear of it first
+        progress.step(sft, "train:1", "done")
+        progress.step(dpo, "compare", "start")
+        progress.step(dpo, "compare", "done")
+        progress.summary()
+    said = capsys.readouterr().err.splitlines()
+    assert "dpo seed 0  finished  1 steps computed, 1 cached, 1 shared with another run" in said
+    assert said[-1].startswith("2 steps cached, 2 computed, 1 shared with another run, ")
 
 
 def test_grading_tells_answers_a_second_and_the_time_left(

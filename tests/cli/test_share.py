@@ -25,7 +25,7 @@ def test_a_run_goes_out_as_one_file_and_comes_in(tmp_path: Path, command: Comman
     done = command("store", "import", "study.tar.zst", "--store", tmp_path / "second")
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 run imported" in done.stdout
-    assert f"next: sirev report --recipe small --store {tmp_path / 'second'}" in done.stdout
+    assert f"next: sirev report small --store {tmp_path / 'second'}" in done.stdout
     assert contents(tmp_path / "second") == contents(store.path)
     done = command("store", "import", "study.tar.zst", "--store", tmp_path / "second")
     assert "already here, left unchanged: small-sft-s0" in done.stdout

@@ -76,6 +76,8 @@ def test_a_recipe_that_requires_a_gpu_says_so_where_there_is_none(tmp_path: Path
     needs = found(load_recipe("mistral_gsm8k", ["engine=transformers"]), "GPU", tmp_path)
     assert (needs.well, needs.needed) == (False, True)
     assert "sirev iterate --recipe tiny" in needs.line()
+    assert "sirev iterate" not in needs.line_without_training()
+    assert needs.line_without_training().endswith("--set gpu=optional")
     assert found(gsm8k(), "GPU", tmp_path).status == "absent"  # neither well nor amiss: nothing needs it
 
 
@@ -120,6 +122,9 @@ def test_data_and_those_of_suites_are_looked_for_one_by_one(tmp_path: Path, hub:
     assert suite.line().endswith(
         "; go online once, so that it is cached, or name local files: --set evaluation.ood.math_algebra.task.data.path=FOLDER"
         ", or go without: --set evaluation.ood.math_algebra=null"
+    )
+    assert suite.line_without_training().endswith(
+        "; go online once, so that it is cached, or go without: --set evaluation.ood.math_algebra=null"
     )
 
 

@@ -32,6 +32,7 @@ def test_three_methods_fit_one_screen() -> None:
     text = " ".join(" ".join(lines).split())
     assert text.startswith("r: 400 test problems, M_1 → M_2, seed 0 sft pass@1 ")
     assert len(re.findall("SELF-IMPROVEMENT REVERSAL, [23] of 3", text)) == 3
+    assert len(re.findall('"[23] of 3": observations 1 to 3 as in the paper, of those that were measured.', text)) == 1
     assert len(re.findall("2 variety +FELL +of 8 correct answers 60.0 → 30.0% differ", "\n".join(lines))) == 3
     assert "3 other problems FELL suite: greedy " in text
     assert "1 seed; claims about a method need 3. No null run" in text
@@ -134,6 +135,15 @@ def test_completions_made_elsewhere_go_by_their_step_names_without_method_seed_o
     text = as_text(headline([made]))
     assert "M_1 base → M_2 tuned" in text
     assert not any(word in text for word in ("samples  ", "seed", "null", "iterate", "claim"))
+
+
+def test_a_step_that_is_called_like_a_model_is_not_taken_for_another() -> None:
+    made = shown(study(np.random.default_rng(1), 60))
+    for run in made["runs"]:
+        run |= {"steps": ["M_1", "M_3"], "method": "samples", "label": "mine"}
+    for verdict in made["verdicts"]:
+        verdict["method"] = "samples"
+    assert 'M_1 → M_2 "M_3"' in as_text(headline([made]))
 
 
 def test_commands_ask_for_the_same_runs() -> None:

@@ -61,6 +61,14 @@ def test_a_column_of_numbers_that_no_model_has_is_left_out(runs: list[Any]) -> N
     assert table.columns[3:] == ["words", "short %"]
 
 
+def test_a_table_without_a_value_is_a_line_that_says_why(runs: list[Any]) -> None:
+    for run in runs:
+        for iteration in run["iterations"]:
+            iteration["length"] = {"words": missing("no draws were given"), "short": missing("no draws were given"), "within": {}}
+    (table,) = shown_families.family_tables("accuracy", runs)
+    assert (table.rows, table.notes) == ([], ["no draws were given"])
+
+
 def test_its_figure_draws_values_that_are_no_shares_as_they_are(runs: list[Any]) -> None:
     sheet = FigureSheet(names=["sft"])
     over_iterations(sheet, {"runs": runs}, [WORDS])  # type: ignore[typeddict-item]

@@ -127,7 +127,7 @@ def log(name: str | None, path: Path | None, form: str, everything: bool = False
     shown = [entry for entry in entries if entry not in shards] if shards else entries
     out(f"{'computed (UTC)':16}  {'artifact':12}  {'seconds':>9}  step")
     for entry in shown[-LOG_LINES:]:  # lines, not a table: names are long, and should be searchable
-        out(_log_line(entry))
+        print_lines([_log_line(entry)])
     if len(shown) > LOG_LINES:
         say(f"{len(shown) - LOG_LINES:,} earlier steps are not shown; --format json lists all")
     if shards:

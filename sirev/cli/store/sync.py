@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sirev.cli.lines import print_lines
+from sirev.cli.positional import report_words
 from sirev.cli.store.transfer_progress import Moving
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
@@ -18,6 +21,9 @@ from sirev.store.store import Store
 from sirev.study.keep_models import keep_choice, models_to_drop
 from sirev.study.remedies import require_store, verb_of
 
+if TYPE_CHECKING:
+    from sirev.store.sharing.remote import Remote
+
 
 def push_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int, path: Path | None) -> None:
     """Send runs to a shared store, without the models that `--keep-models` excludes."""
@@ -28,6 +34,7 @@ def push_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int
     _check_order("push", url, names, store)
     remote = Remote(url)
     runs = _finished(store, names)
+    _await(remote)
     with Moving() as moving:
         moved = send(store, remote, runs, models_to_drop(store, runs, keep), jobs, moving)
     _tell(moved, f"pushed to {url}", "everything was there")
@@ -46,6 +53,7 @@ def pull_runs(url: str, names: Sequence[str], keep_models: str | None, jobs: int
     leave_out = LeaveOut(
         lambda store, runs: models_to_drop(store, runs, "none"), lambda store, runs: models_to_drop(store, runs, keep)
     )
+    _await(remote)
     with Moving() as moving:
         moved = take(store, remote, names, leave_out if keep != "all" else None, jobs, moving)
     _tell(moved, f"pulled from {url}", "everything was here")
@@ -65,7 +73,7 @@ def export(names: Sequence[str], keep_models: str | None, path: Path | None) -> 
     keep, store = keep_choice(keep_models), _filled(path)
     runs = _finished(store, wanted)
     size = export_runs(store, runs, Path(file), models_to_drop(store, runs, keep))
-    out(f"{count_text(len(runs), 'run')} written to {file}, {size_text(size)}")
+    print_lines([f"{count_text(len(runs), 'run')} written to {file}, {size_text(size)}"])
     out(f"next, on another machine: {as_typed('sirev', 'store', 'import', Path(file).name)}")
 
 
@@ -75,13 +83,21 @@ def import_(file: Path, path: Path | None) -> None:
 
     store = Store(path)
     taken = import_file(store, file)
-    out(f"{count_text(len(taken.runs), 'run')} imported: {count_text(taken.objects, 'new file')}, {size_text(taken.bytes)}")
+    runs = count_text(len(taken.runs), "run")
+    print_lines([f"{runs} imported: {count_text(taken.objects, 'new file')}, {size_text(taken.bytes)}"])
     if taken.here_already:
-        out(f"already here, left unchanged: {', '.join(taken.here_already)}")
+        print_lines([f"already here, left unchanged: {', '.join(taken.here_already)}"])
     if taken.hollow:
         whose = "1 model's weights are" if taken.hollow == 1 else f"{taken.hollow} models' weights are"
         out(f"{whose} not included; the measurements are")
     _next(store, [*taken.runs, *taken.here_already], path)
+
+
+def _await(remote: Remote) -> None:
+    """Wait for the shared store's first answer; see `await_answer`."""
+    from sirev.store.sharing.answering import await_answer
+
+    await_answer(remote, lambda text: say(f"sirev: {text} ..."))
 
 
 def _filled(path: Path | None) -> Store:
@@ -122,9 +138,9 @@ def _tell(moved: Moved, done: str, nothing: str) -> None:
     runs = count_text(len(moved.runs), "run")
     if moved.files:
         there = f"; {count_text(moved.there, 'file')} were there already" if moved.there else ""
-        out(f"{runs} {done}: {count_text(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}")
+        print_lines([f"{runs} {done}: {count_text(moved.files, 'file')}, {size_text(moved.bytes)}, {moved.seconds:.1f} s{there}"])
     else:
-        out(f"{runs} {done}: {nothing} already, {count_text(moved.there, 'file')}, {moved.seconds:.1f} s")
+        print_lines([f"{runs} {done}: {nothing} already, {count_text(moved.there, 'file')}, {moved.seconds:.1f} s"])
     if moved.hollow:
         say(f"sirev: the weights of {count_text(moved.hollow, 'model')} were left out; the measurements are here")
     for sentence in moved.said:
@@ -135,7 +151,7 @@ def _next(store: Store, ids: Sequence[str], path: Path | None) -> None:
     runs = [run for run_id in ids if (run := store.runs.get(run_id))]
     where = ["--store", path] if path is not None else []
     for recipe in _recipes(runs):
-        out(f"next: {as_typed('sirev', 'report', '--recipe', recipe, *where)}")
+        out(f"next: {as_typed('sirev', 'report', *report_words([recipe]), *where)}")
 
 
 def _recipes(runs: Sequence[Run]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sirev.api.recompute import Recomputed, recompute
 from sirev.cli.bars import Bars
+from sirev.cli.lines import print_lines
 from sirev.cli.options import check_format
 from sirev.cli.units import size_text
 from sirev.errors import BadInput
@@ -105,17 +106,14 @@ def _print(outcome: _Outcome, count: int) -> None:
             [f"{one.step} (key {one.key[:12]}): {one.what}" for one in outcome.recomputed.differences],
         )
         _list("Identical when recomputed", outcome.recomputed.alike)
-    for line in _last_lines(outcome, count):
-        out(line)
+    print_lines(_last_lines(outcome, count))
 
 
 def _list(title: str, lines: list[str]) -> None:
     """Print lines below a title, since paths are too long for a table."""
     if not lines:
         return
-    out(f"{title}: {len(lines):,}")
-    for line in lines[:_SHOWN]:
-        out(f"  {line}")
+    print_lines([f"{title}: {len(lines):,}", *(f"  {line}" for line in lines[:_SHOWN])])
     if len(lines) > _SHOWN:
         out(f"  and {len(lines) - _SHOWN:,} more; --format json lists all")
     out("")

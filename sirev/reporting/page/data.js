@@ -70,10 +70,13 @@ function steps(run) {
   return INDEX.runs[run].steps;
 }
 
-// "M_2", or "M_2 round-1" where the steps have names.
+// "M_2", or "M_2 round-1" where the steps have names; as step_label of run_rows.py has it.
 function modelName(run, step) {
   const { steps: ts, names } = INDEX.runs[run];
-  return names && names[step] ? `M_${ts[step]} ${names[step]}` : `M_${ts[step]}`;
+  const model = `M_${ts[step]}`;
+  const name = (names && names[step]) || model;
+  if (name === model) return model;
+  return /^m_?\d+$/i.test(name) ? `${model} "${name}"` : `${model} ${name}`;
 }
 
 // The choices of the filter "Problems": name, group, label, what it means, and which problems they keep.

@@ -94,7 +94,7 @@ def _headlines(parts: Sequence[Part]) -> str:
     )
 
 
-_COLUMNS = ("study", "method", "verdict, observations that hold", "pass@1, M_1 → M_T", *QUESTIONS.values())
+_COLUMNS = ("study", "method", "verdict, observations as in the paper", "pass@1, M_1 → M_T", *QUESTIONS.values())
 
 
 def _row(study: Study, run: RunData, judgement: Judgement) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NotRequired, TypedDict
@@ -11,6 +12,8 @@ from sirev.metrics.overlap import Overlap
 from sirev.metrics.statistic import Statistic, absent
 from sirev.reporting.identities import ModelIdentity
 from sirev.reporting.tables import ABSENT, TextTable, number, p_value
+
+_LIKE_M_T = re.compile(r"M_?\d+", re.IGNORECASE)
 
 
 class TrainingRow(TypedDict):
@@ -118,7 +121,14 @@ def model_name(run: RunData, t: int) -> str:
     steps = run.get("steps")
     if steps and len(steps) == 1:
         return steps[0]  # a single model needs no number
-    return f"M_{t} {steps[t - 1]}" if steps else f"M_{t}"
+    return step_label(t, steps[t - 1]) if steps else f"M_{t}"
+
+
+def step_label(t: int, name: str) -> str:
+    """M_t with the name of its step: once if both are the same, in quotation marks if the name looks like another M_t."""
+    if name == f"M_{t}":
+        return name
+    return f'M_{t} "{name}"' if _LIKE_M_T.fullmatch(name) else f"M_{t} {name}"
 
 
 def named(run: RunData, t: int) -> list[str]:

@@ -11,7 +11,8 @@ from typing import Any, cast
 from sirev.metrics.families import SHOWN
 from sirev.metrics.families.shown import LARGEST_K, Column, ShownTable
 from sirev.metrics.statistic import Statistic
-from sirev.reporting.sections.run_rows import HEADS, RunData, at, in_words, iteration_rows, keys, named
+from sirev.metrics.study_verdict import NOT_MEASURED
+from sirev.reporting.sections.run_rows import HEADS, RunData, at, in_words, iteration_rows, keys, named, reasons
 from sirev.reporting.tables import TextTable, number, percent
 
 
@@ -23,8 +24,11 @@ def family_tables(section: str, runs: Sequence[RunData]) -> list[TextTable]:
 def _drawn(table: ShownTable, runs: Sequence[RunData]) -> TextTable:
     columns = [column for one in table.columns if (column := _written_out(one, runs)) is not None]
     drawn = TextTable(table.title, [*HEADS, *(column.header for column in columns)], len(HEADS))
-    for run, model in iteration_rows(runs):
-        drawn.rows.append([*named(run, model["t"]), *(_cell(at(model, column.path), column) for column in columns)])
+    found = [(run, model, [at(model, column.path) for column in columns]) for run, model in iteration_rows(runs)]
+    if not any(one["value"] is not None for *_, row in found for one in row):  # a line says why; no column needs a legend
+        drawn.notes = ["; ".join(reasons(found[-1][-1]) if found else ()) or NOT_MEASURED]
+        return drawn
+    drawn.rows = [[*named(run, model["t"]), *map(_cell, row, columns)] for run, model, row in found]
     drawn.notes = [*_remarks(table, runs), *table.notes]
     return drawn
 

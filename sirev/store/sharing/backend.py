@@ -94,6 +94,9 @@ class Backend(Protocol):
     shows_card: bool
     """Whether the place shows a README.md to visitors."""
 
+    def answer(self) -> None:
+        """Ask the least that tells whether anybody answers; Missing, too, is an answer."""
+
     def occupied(self) -> bool:
         """Whether there is any file. Refused if the place does not exist, such as a missing bucket."""
 

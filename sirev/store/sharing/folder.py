@@ -29,6 +29,9 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def answer(self) -> None:
+        self.occupied()
+
     def occupied(self) -> bool:
         with self._errors(""):
             return self.root.exists() and any(entry.name != "tmp" for entry in os.scandir(self.root))

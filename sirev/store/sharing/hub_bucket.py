@@ -17,6 +17,7 @@ from typing import Any
 from sirev.errors import BadInput
 from sirev.store.sharing.backend import Missing, TransferProgress, Upload, at_once, patiently, too_many
 from sirev.store.sharing.hub_place import HubPlace, batches, quiet_api, sent_as
+from sirev.store.store import MARKER
 
 
 class HubBucket:
@@ -36,6 +37,9 @@ class HubBucket:
             raise BadInput(f"{self.url} needs a newer huggingface_hub: pip install --upgrade huggingface_hub")
         if find_spec("hf_xet") is None:
             raise BadInput(f"{self.url} needs hf_xet: pip install hf_xet")
+
+    def answer(self) -> None:
+        self._among([MARKER])
 
     def occupied(self) -> bool:
         with self.place.errors():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from sirev.errors import SirevError
 from sirev.store.records import Realisation
 from sirev.store.runs import Run
+from sirev.store.sharing.answering import ANSWER_SECONDS, await_answer
 from sirev.store.sharing.backend import JOBS, PATIENCE, RemoteFailed, TransferProgress
 from sirev.store.sharing.push import pins_there, push, send_closure
 from sirev.store.sharing.remote import Remote
@@ -38,6 +39,17 @@ class WriteThrough:
         """Create the shared store if the place is empty; BadInput or RemoteFailed if it can't be written."""
         self._remote.create()
         self._remote.try_writing()
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was there to be sent."""
+        return self._thread is not None
+
+    def reopen(self, waiting: Callable[[str], None]) -> None:
+        """Do as `open` at the end, for a shared store that did not answer at first; see `await_answer`."""
+        self.drain(ANSWER_SECONDS)  # the background may be waiting for an answer just now
+        await_answer(self._remote, waiting)
+        self.open()
 
     def add(self, key: str, artifact: str) -> None:
         """Queue a published artifact for copying."""

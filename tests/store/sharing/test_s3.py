@@ -303,7 +303,7 @@ def test_the_commands_say_what_moved_and_what_to_do_next(tmp_path: Path, bucket:
     done = command("store", "pull", bucket, "small", "--store", tmp_path / "second")
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 run pulled from" in done.stdout
-    assert f"next: sirev report --recipe small --store {tmp_path / 'second'}" in done.stdout
+    assert f"next: sirev report small --store {tmp_path / 'second'}" in done.stdout
     done = command("store", "pull", bucket, "smelt", "--store", tmp_path / "second")
     assert done.returncode == 2
     assert "has no run or recipe 'smelt' (known: small-sft-s0)" in done.stderr
