@@ -132,15 +132,15 @@ def _new_or_selected(found: NewOrSelected) -> str:
     if found["is"] == NOT_MEASURED:
         return (found["reason"] or "not measured").removeprefix("none: ")
     said = f"M_1 solves {percent(found['solved'], 0)}% of the {found['size']} gained within {found['largest']} samples"
-    ends = f"{percent(found['m1_pass_at_n'], 0)} against {percent(found['reroll'], 0)}% in {found['N']}"
+    gained, by_luck = percent(found["m1_pass_at_n"], 0), percent(found["reroll"], 0)
+    ends = f"{gained}{'' if gained == ABSENT else '%'} within {found['N']}, against {by_luck}% of problems gained by luck"
     if found["is"] == NEW:
-        p = f", {p_equals(found['holm'])}" if found["holm"] is not None else ""
-        return f"{said}; harder than its own luck ({ends}{p})"
-    margin = f"{fixed(100 * found['margin'], 0)} points"
+        p = f" ({p_equals(found['holm'])})" if found["holm"] is not None else ""
+        return f"{said}; {ends}{p}"
     if found["is"] == SELECTED:
-        return f"{said}; no harder than its own luck by {margin} or more ({ends})"
+        return f"{said}; {ends}; {fixed(100 * found['margin'], 0)} points harder is ruled out"
     bound = f"; up to {fixed(100 * found['bound'], 0)} points harder is possible" if found["bound"] is not None else ""
-    return f"{said}; against its own luck {ends}{bound}"
+    return f"{said}; {ends}{bound}"
 
 
 def _variety(found: Observed, outcomes: Mapping[str, JudgedChange], study: Study, run: RunData) -> str:

@@ -139,7 +139,7 @@ def test_a_card_has_each_observation_with_its_evidence_and_the_baselines() -> No
         ("FELL", "3", "other problems", "FELL"),
         ("FELL", "", "reach on test", "FELL"),
     ]
-    assert rows[0][4].startswith("M_1 solves 96% of the 108 gained within 32 samples; no harder than its own luck")
+    assert rows[0][4].startswith("M_1 solves 96% of the 108 gained within 32 samples; ")
     assert rows[1][4].startswith("of 8 correct answers 45.0 → 33.8% differ (−25% [−32, −18])"), "the unit of the table of changes"
     assert "A vote of M_1&#x27;s 32 samples is right on 63.8%, 61% of the gain." in page
     assert "M_1&#x27;s perplexity: 1.27 of the gained answers, 1.48 of its own samples." in page
