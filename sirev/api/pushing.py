@@ -27,15 +27,15 @@ def check_push(push: bool, remote: str | None) -> None:
 
 
 def shared_store_answers(remote: str | None, push: bool, run: Run, listener: Listener) -> bool:
-    """Whether the shared store at `remote` answers, as far as one is named; where it does not, the listener is warned, once.
+    """Whether the shared store at `remote`, if there is one, answers. If not, the listener gets one warning.
 
-    BadInput for a push to nowhere and for a place that refuses to be used.
+    Raises BadInput for `push` without `remote`, and for a place that refuses access.
     """
     check_push(push, remote)
     if remote is None:
         return True
     from sirev.store.sharing.answering import await_answer
-    from sirev.store.sharing.remote import Remote  # fsspec; nobody else has a use for it
+    from sirev.store.sharing.remote import Remote  # fsspec, only needed here
 
     try:
         await_answer(Remote(remote), listener.asking)

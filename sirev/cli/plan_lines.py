@@ -163,7 +163,7 @@ def _measured(recipe: Recipe, target: Target) -> str:
 
 
 def lacks(recipe: Recipe, target: Target) -> str:
-    """What the recipe requires and the GPU lacks; empty if nothing is known to be lacking."""
+    """The requirement of the recipe that the GPU does not meet, with its remedy; "" if none is known."""
     asks = "bfloat16" in (recipe.training.dtype, recipe.engine.dtype)
     return "it can't compute in bfloat16: use a newer GPU" if asks and target.gpu and not target.gpu.bfloat16 else ""
 

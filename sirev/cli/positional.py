@@ -58,7 +58,7 @@ def section_and_recipes(
 
 
 def report_words(recipes: Sequence[str]) -> list[str]:
-    """What to type so that `sirev report` is about recipes: their names, after `--recipe` where one is called like a section."""
+    """The words that name recipes to `sirev report`: their names, after `--recipe` if one is also the name of a section."""
     known = _sections()
     return [word for recipe in recipes for word in (["--recipe"] if recipe in known else []) + [recipe]]
 

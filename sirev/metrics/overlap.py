@@ -93,7 +93,7 @@ def _alike(columns: Iterable[tuple[str, ...]], most: int) -> tuple[str, ...]:
 
 
 def overlaps(asked: Mapping[str, Sequence[Words]], known: Iterable[Words], n: int | None) -> dict[str, list[Found]]:
-    """What is known of each question of several sets, by the sets' names. `known` is read once; `n` None skips n-grams.
+    """Set -> the overlap of each of its questions with known texts. `known` is read once; `n` None skips n-grams.
 
     A question of fewer than `n` words has no n-gram: it is known as a whole or not at all, a share of 1 or 0.
     """

@@ -86,7 +86,7 @@ def verdict_in_words(judgement: Judgement) -> str:
 
 
 def counts_in_words(judgements: Iterable[Judgement]) -> str:
-    """What the count behind a verdict is of, by the first as an example; "" where nothing is counted."""
+    """The meaning of the count behind a verdict, with the first count as an example; "" if nothing is counted."""
     counts = [f"{one['observed']} of {one['observable']}" for one in judgements if one["observable"]]
     return f'"{counts[0]}": observations 1 to 3 as in the paper, of those that were measured.' if counts else ""
 

@@ -62,7 +62,7 @@ class PublishedModel:
 
     @property
     def task(self) -> str:
-        """What it was trained on, in words for strangers."""
+        """The task of its training, in words for outsiders."""
         return task_for_others(self.settings, "problems of its makers")
 
     @property

@@ -245,7 +245,7 @@ def _tested(account: Account, paragraph: Paragraph, cites: Mapping[str, str]) ->
 
 
 def _drawn_of_suite(settings: Mapping[str, Any]) -> str:
-    """How often a suite is answered beside the greedy answer; "" where it is not."""
+    """The draws of a suite besides the greedy answer, in words; "" if there are none."""
     who = "each M_t" if settings.get("draws_at") == "every" else _ENDS
     return f", answered greedily, and by {who} also {settings['draws']} times as above" if settings.get("draws") else ""
 

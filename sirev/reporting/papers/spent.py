@@ -80,7 +80,7 @@ def time_in_words(time: Time) -> str:
 
 
 def unmeasured_in_words(time: Time, lacking: int = 0) -> str:
-    """What these hours leave out, `lacking` more steps without a record among it; "" where they are whole."""
+    """The gaps of these hours in words, with `lacking` more steps without a record; "" if there are none."""
     without = time.unmeasured + lacking
     told = [f"what was done earlier of {count_text(time.resumed, 'step')}"] if time.resumed else []
     told += [f"{count_text(without, 'step')} without a time on record"] if without else []

@@ -1,4 +1,4 @@
-"""The first answer of a shared store: waited for only so long, and spoken of where it takes longer than a moment."""
+"""A bounded wait for the first answer of a shared store, with a message if it is not immediate."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sirev.store.sharing.backend import Missing, RemoteFailed, patiently
 from sirev.store.sharing.remote import Remote
 
 ANSWER_SECONDS = 10.0
-"""How long a shared store may take to answer at all. Its libraries try again for half a minute, or know no limit."""
+"""Longest wait for the first answer of a shared store. Its libraries retry for half a minute, or without limit."""
 MOMENT_SECONDS = 1.0
-"""How long that is waited for without a word."""
+"""Wait without a message."""
 
 
 def await_answer(remote: Remote, waiting: Callable[[str], None]) -> None:
-    """Wait until the shared store answers. `waiting` is told of it where that takes longer than a moment.
+    """Wait for the first answer of a shared store. After MOMENT_SECONDS, call `waiting` with a message.
 
-    Raises BadInput where it refuses, RemoteFailed where it fails or does not answer in time; it is then still asked, by a thread
-    that holds nobody up.
+    Raises BadInput if the store refuses, RemoteFailed if it fails or does not answer within ANSWER_SECONDS. In the latter case a
+    daemon thread keeps asking, without blocking anything.
     """
     ended = threading.Event()
     failures: list[Exception] = []
@@ -28,7 +28,7 @@ def await_answer(remote: Remote, waiting: Callable[[str], None]) -> None:
         try:
             with contextlib.suppress(Missing):
                 patiently(remote.backend.answer)
-        except Exception as error:  # raised below, by who waits
+        except Exception as error:  # raised below, in the waiting thread
             failures.append(error)
         finally:
             ended.set()

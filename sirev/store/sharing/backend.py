@@ -95,7 +95,7 @@ class Backend(Protocol):
     """Whether the place shows a README.md to visitors."""
 
     def answer(self) -> None:
-        """Ask the least that tells whether anybody answers; Missing, too, is an answer."""
+        """Make the cheapest request that shows whether the place answers. Missing is an answer too."""
 
     def occupied(self) -> bool:
         """Whether there is any file. Refused if the place does not exist, such as a missing bucket."""
