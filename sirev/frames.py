@@ -15,21 +15,28 @@ Library = Literal["pandas", "polars"]
 
 
 def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], library: Library = "pandas") -> Any:
-    """A DataFrame of rows; columns that a row lacks are missing values. BadInput if the library is unknown or not installed."""
+    """A DataFrame of rows; columns that a row lacks are missing values, and integers with missing ones stay integers.
+
+    Raises BadInput if the library is unknown or not installed.
+    """
     loaded = _loaded(library)
     values = {column: [row.get(column) for row in rows] for column in columns}
     if library == "polars":
         return loaded.DataFrame(values, strict=False)  # a column may mix integers and floats
-    return loaded.DataFrame(values, columns=list(columns))
+    found = loaded.DataFrame(values, columns=list(columns))
+    gaps = [
+        column for column in columns if None in values[column] and {type(value) for value in values[column]} == {int, type(None)}
+    ]
+    return found.astype(dict.fromkeys(gaps, "Int64"))
 
 
-def frame_of_csv(text: str, words: Iterable[str]) -> Any:
+def frame_of_csv(text: str, words: Iterable[str], counts: Iterable[str]) -> Any:
     """A pandas.DataFrame of CSV with a header; empty cells are missing values. BadInput if pandas is not installed.
 
-    `words` are columns of text: a model may be called 010 or NA.
+    `words` are columns of text (a model may be called 010 or NA), `counts` columns of integers.
     """
-    read = _loaded("pandas").read_csv
-    return read(io.StringIO(text), dtype=dict.fromkeys(words, str), keep_default_na=False, na_values=[""])
+    types = {**dict.fromkeys(words, str), **dict.fromkeys(counts, "Int64")}
+    return _loaded("pandas").read_csv(io.StringIO(text), dtype=types, keep_default_na=False, na_values=[""])
 
 
 def _loaded(library: str) -> Any:

@@ -43,7 +43,7 @@ def _tables(found: Regrading) -> list[TextTable]:
         counts = (step.right_before, step.right_after, step.right_to_wrong, step.wrong_to_right, step.other_reasons)
         table.rows.append([step_title(step.step), str(step.answers), *map(str, counts)])  # short enough for 80 columns
     table.notes.append(
-        "before, after: correct answers. lost: right → wrong. gained: wrong → right. other: wrong for another reason."
+        "before, after: correct answers. lost: right → wrong. gained: wrong → right. other: same verdict, another reason."
     )
     table.notes += _missing(found)
     rows = [

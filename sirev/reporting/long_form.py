@@ -29,6 +29,8 @@ REPORT_COLUMNS = (
 user's name of M_t, for completions and models made elsewhere."""
 WORD_COLUMNS = ("run", "recipe", "method", "step", "statistic", "unit", "text", "reason")
 """The columns of text; all others hold numbers."""
+COUNT_COLUMNS = ("seed", "t", "n")
+"""The columns of integers."""
 UNITS = {
     **{part: unit for shown in SHOWN for part, unit in shown.units.items()},
     "crossing": "samples",

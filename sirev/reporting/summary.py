@@ -16,7 +16,7 @@ from sirev.quoting import as_typed
 from sirev.recipe import METHODS
 from sirev.reporting.gathering import add_training, gather
 from sirev.reporting.headline import headline
-from sirev.reporting.long_form import REPORT_COLUMNS, WORD_COLUMNS, long_form
+from sirev.reporting.long_form import COUNT_COLUMNS, REPORT_COLUMNS, WORD_COLUMNS, long_form
 from sirev.reporting.published import Published
 from sirev.reporting.sections import ALL, ON_REQUEST, SECTIONS
 from sirev.reporting.sections.overview import overview
@@ -166,7 +166,7 @@ class Report:
 
     def to_pandas(self) -> Any:
         """The CSV form as a pandas.DataFrame, one row per value. Raises BadInput if pandas is not installed."""
-        return frame_of_csv(self._csv(neutral=False), WORD_COLUMNS)
+        return frame_of_csv(self._csv(neutral=False), WORD_COLUMNS, COUNT_COLUMNS)
 
     def figure(self, name: str) -> ShownFigure:
         """One figure of `sirev report figures` for a notebook, such as "pass-at-k" or "diversity".

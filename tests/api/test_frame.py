@@ -77,6 +77,18 @@ def test_the_report_has_its_numbers(smoke: Study, library: str) -> None:
     assert {*found["method"]} == {"sft"}
 
 
+def test_integers_with_gaps_stay_integers(smoke: Study) -> None:
+    pytest.importorskip("pandas")
+    run = smoke.of("sft")
+    measures = sirev.frame(run, "measures", store=smoke.store)
+    assert measures["draws.correct"].isna().any()
+    assert measures["draws.correct"].dtype == "Int64"
+    for report in (sirev.frame(run, "report", store=smoke.store), sirev.report(runs=[run.id], store=smoke.store).to_pandas()):
+        assert report["n"].isna().any()
+        assert report["n"].dtype == "Int64"
+        assert [report[column].dtype.kind for column in ("seed", "t")] == ["i", "i"]
+
+
 def test_completions_made_elsewhere_have_frames_too(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     for step, right in (("a", "true"), ("b", "false")):
