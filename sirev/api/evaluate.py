@@ -88,7 +88,7 @@ def evaluated(request: EvaluationRequest, remote: str | None = None, listener: L
     for line in request.notes:
         listener.note(run, line)
     answering = shared_store_answers(remote, False, run, listener)
-    (done,) = execute(request, remote if answering else None, listener)
+    (done,) = execute(request, remote, listener, answering=answering)
     values = {one.name: getattr(done, one.name) for one in fields(RunResult)}
     return EvaluatedRun(**values, steps=tuple(model.step for model in request.given))
 

@@ -149,7 +149,7 @@ def execute_and_push(
     with tracking(track, request.store.path, runs, planner, listener) as told:
         answering = shared_store_answers(remote, push, runs[0], told)
         with pushing(request.store, remote, push, runs, told, found, answering=answering):
-            return execute(request, remote if answering else None, told, part, scratch)
+            return execute(request, remote, told, part, scratch, answering=answering)
 
 
 def part_until(request: Request, t: int) -> RunPart:
@@ -167,11 +167,13 @@ def execute(
     part: RunPart | None = None,
     scratch: str | Path | None = None,
     *,
+    answering: bool = True,
     shared_first: bool = False,
     pinned: Callable[[Run, str, Pin], None] = lambda run, step, pin: None,
 ) -> list[RunResult]:
     """Carry out every run of a request, or `part` of them; see `iterate`, and `Crew` for the last two parameters.
 
+    A shared store that is not `answering`, by `shared_store_answers`, is asked again after a while.
     If a signal raises Terminated (`sirev.processes.termination`), running trainings save their state before it propagates.
     """
     recipe, store, listener = request.recipe, request.store, listener or Listener()
@@ -200,13 +202,13 @@ def execute(
         _open_listener(listener, request, looked_up(), crew)
 
     crew.opening = opened
-    crew.check = Readiness(recipe, store, looked_up, remote=remote is not None, scratch=crew.shared_scratch).check
+    crew.check = Readiness(recipe, store, looked_up, remote=remote is not None and answering, scratch=crew.shared_scratch).check
     for run in runs:  # results of an interrupted --redo
         for pin in (run.pins[name] for name in run.redone if name in run.pins):
             if artifact := store.lookup(pin.key, pin.artifact):
                 crew.redone[pin.key] = artifact
     if remote is not None:
-        crew.through = _through(store, remote, runs[0], listener)
+        crew.through = _through(store, remote, runs[0], listener, answering)
     with store.leasing(run.id for run in runs):
         _take_shipped_model(request, runs[0], crew, listener)
         futures = _all_runs(request, runs, crew, listener, part)
@@ -282,12 +284,14 @@ def _await_end(futures: Sequence[Future[RunResult]], seconds: float = math.inf) 
         end_workers()  # again and again, since a stage may start workers late
 
 
-def _through(store: Store, url: str, run: Run, listener: Listener) -> Through:
+def _through(store: Store, url: str, run: Run, listener: Listener, answers: bool) -> Through:
+    from sirev.store.sharing.answering import AGAIN_SECONDS
     from sirev.store.sharing.read_through import ReadThrough
     from sirev.store.sharing.remote import Remote  # fsspec; a replay has no use for it
 
-    through = ReadThrough(store, Remote(url), lambda text: listener.warn(run, text))
-    through.check()
+    through = ReadThrough(store, Remote(url), lambda text: listener.warn(run, text), after=0.0 if answers else AGAIN_SECONDS)
+    if answers:
+        through.check()
     return through
 
 

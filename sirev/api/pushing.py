@@ -26,22 +26,24 @@ def check_push(push: bool, remote: str | None) -> None:
         raise BadInput("--push: to which shared store? name it with --remote URL")
 
 
-def shared_store_answers(remote: str | None, push: bool, run: Run, listener: Listener) -> bool:
+def shared_store_answers(remote: str | None, push: bool, run: Run, listener: Listener, then: str = "") -> bool:
     """Whether the shared store at `remote`, if there is one, answers. If not, the listener gets one warning.
 
-    Raises BadInput for `push` without `remote`, and for a place that refuses access.
+    `then` says what the command does instead, if it is not to compute without it. Raises BadInput for `push` without `remote`,
+    and for a place that refuses access.
     """
     check_push(push, remote)
     if remote is None:
         return True
-    from sirev.store.sharing.answering import await_answer
+    from sirev.store.sharing.answering import AGAIN_SECONDS, ANSWER_SECONDS, await_answer
     from sirev.store.sharing.remote import Remote  # fsspec, only needed here
 
     try:
-        await_answer(Remote(remote), listener.asking)
+        await_answer(Remote(remote), listener.asking, ANSWER_SECONDS)
     except RemoteFailed as error:
-        later = ", and new results are sent at the end" if push else ""
-        listener.warn(run, f"{error}; this command continues without it: nothing is pulled{later}")
+        later = "; new results are sent at the end" if push else ""
+        without = f"this command computes without it, and asks again in {AGAIN_SECONDS / 60:.0f} minutes{later}"
+        listener.warn(run, f"{error}; {then or without}")
         return False
     return True
 
@@ -62,7 +64,7 @@ def pushing(
 
     `found` is called at the end for the results of unfinished runs that were here before or were pulled; those that the shared
     store lacks are sent. Yields a function that sends results at once, with the errors of `sirev.store.sharing.push.push`. A
-    shared store that is not `answering`, by `shared_store_answers`, is asked again at the end if there is something to send.
+    shared store that is not `answering`, by `shared_store_answers`, is asked again at the end if something was computed.
     Raises BadInput, with nothing begun, if the shared store can't be written. If results can't be sent in the end, that is a
     warning with the command that sends them, or StageFailed if `required`.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from sirev.recipe.grid import Point, StudyGrid, read_grid
 from sirev.stages import STAGES
 from sirev.store.records import Realisation
 from sirev.store.runs import Pin, Run, step_title
+from sirev.store.sharing import answering
 from sirev.store.sharing.backend import RemoteFailed
 from sirev.store.store import Store
 from sirev.study.nulls import RETRAINED
@@ -88,6 +90,7 @@ class GridSweep:
         self.caught_up = False
         """Whether `catch_up` has been called."""
         self._answering: bool | None = None
+        self._asked = -math.inf
         self._planners: dict[str, Planner] = {}
         self.pins: dict[Place, Pin] = {}
         """Place -> pin, for the steps that were looked up or computed here."""
@@ -144,7 +147,7 @@ class GridSweep:
 
         With a shared store, each step is checked when it is reached, since the store may have it.
         """
-        if self._readable is not None:
+        if self.remote is not None and self._answering is not False:
             return
         of_recipe: dict[int, list[Planner]] = {}
         for name, planner in self.planned.items():
@@ -169,22 +172,32 @@ class GridSweep:
         """Whether a segment is refused without a GPU."""
         return segment.needs_gpu and any(self.runs[run].request.recipe.gpu == "required" for run, _ in segment.places)
 
-    def answering(self, listener: Listener) -> bool:
-        """Whether the shared store, if there is one, answers. Asked once, since each segment would wait for it otherwise."""
-        if self._answering is None:
+    def answering(self, listener: Listener, then: str = "") -> bool:
+        """Whether the shared store, if there is one, answers; see `shared_store_answers` for `then`.
+
+        One that did not answer is asked again after a while, not by each segment.
+        """
+        if self._answering is None or (not self._answering and time.monotonic() > self._asked + answering.AGAIN_SECONDS):
             first = next(iter(self.runs.values()))
-            self._answering = shared_store_answers(self.remote, self.push, first.run, listener)
+            self._answering = shared_store_answers(self.remote, self.push, first.run, listener, then)
+            self._asked = time.monotonic()
         return self._answering
 
-    @property
-    def _readable(self) -> str | None:
-        """The shared store to look steps up in."""
-        return None if self._answering is False else self.remote
+    def require_answer(self, listener: Listener) -> None:
+        """Raise RemoteFailed unless the shared store answers: with `push`, other machines can only continue from it."""
+        if self.push and self.remote is not None and not self._answering:
+            from sirev.store.sharing.remote import Remote  # fsspec, only needed here
 
-    def catch_up(self, listener: Listener | None = None) -> None:
-        """With `push`, pull results of the runs that others have sent to the shared store, models without their files."""
+            answering.await_answer(Remote(self.remote), listener.asking, answering.ANSWER_SECONDS)
+            self._answering = True
+
+    def catch_up(self, listener: Listener | None = None, then: str = "") -> None:
+        """With `push`, pull results of the runs that others have sent to the shared store, models without their files.
+
+        See `shared_store_answers` for `then`.
+        """
         self.caught_up = True
-        if not self.push or self.remote is None or not self.answering(listener or Listener()):
+        if not self.push or self.remote is None or not self.answering(listener or Listener(), then):
             return
         from sirev.store.sharing.remote import Remote  # fsspec, only needed here
 
@@ -226,7 +239,16 @@ class GridSweep:
 
     def _execute(self, run: str, listener: Listener | None = None, part: RunPart | None = None) -> list[RunResult]:
         request = self.runs[run].request
-        return execute(request, self._readable, listener, part, self.scratch, shared_first=self.push, pinned=self._note_pin)
+        return execute(
+            request,
+            self.remote,
+            listener,
+            part,
+            self.scratch,
+            answering=self.answering(listener or Listener()),
+            shared_first=self.push,
+            pinned=self._note_pin,
+        )
 
     def _note_pin(self, run: Run, step: str, pin: Pin) -> None:
         self.pins[run.id, step] = pin
@@ -295,6 +317,8 @@ def run(
     def planner(store: Store, run: Run) -> Planner:
         return replace(made.runs[run.id].request, store=store).planner(run)
 
+    if on != "here":
+        made.require_answer(listener)
     with (
         tracking(made.track, made.store.path, runs, planner, listener) as listener,
         pushing(made.store, made.remote, made.push, runs, listener, answering=made.answering(listener)) as send,

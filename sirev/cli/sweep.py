@@ -94,6 +94,8 @@ def compute(plan: SweepPlan, engine: EngineOptions) -> None:
     began = time.monotonic()
     made, settings = plan.sweep, engine.settings()
     on = engine.on or _usual_engine()
+    if on != "here":
+        made.require_answer(Progress())
     made.catch_up(Progress())
     todo = made.unfinished()
     sizes = {one.id: plan.hours[one.id] or len(one.places) / 3600 for one in todo}
@@ -156,7 +158,7 @@ def show_plan(plan: SweepPlan, form: str) -> None:
 
 def show_status(made: GridSweep, form: str) -> None:
     """Print one row per run: state, stored steps, and why it failed; then the segments that are being computed."""
-    made.catch_up(Progress())
+    made.catch_up(Progress(), "the status is that of the store here")
     states = States(made.store)
     rows: list[dict[str, Any]] = []
     for name, planner in made.planners().items():

@@ -151,7 +151,7 @@ def test_a_shared_store_that_does_not_answer_holds_no_replay_up_and_is_warned_of
     assert heard.asked == [f"asking {url} for what it has"]
     (warning,) = heard.warnings
     assert f"{url} did not answer within" in warning
-    assert "continues without it" in warning
+    assert "computes without it" in warning
     (note,) = [text for text in heard.notes if "nothing was sent" in text]
     assert note.endswith(f"send the rest with: sirev store push {url} {result.id} --store {smoke_copy}")
 

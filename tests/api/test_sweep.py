@@ -15,9 +15,12 @@ from sirev.execution.segments import Segment
 from sirev.recipe.grid import read_grid
 from sirev.store.artifacts import Output
 from sirev.store.runs import Pin, Run
+from sirev.store.sharing.backend import RemoteFailed
+from sirev.store.sharing.folder import Folder
 from sirev.store.sharing.remote import Remote
 from sirev.store.store import Store
 from tests.conftest import Study, semantic_digests
+from tests.listeners import Heard
 
 
 class Computed(Listener):
@@ -178,6 +181,24 @@ def test_a_segment_that_lacks_what_it_reads_has_failed(push: bool, tmp_path: Pat
     segment = next(one for one in made.segments if one.leader == "2:train")
     with pytest.raises(StageFailed, match=rf"2:train can't be computed: .*{'shared' if push else 'store'} lacks its inputs"):
         made.compute(segment)
+
+
+def test_other_machines_need_a_shared_store_that_answers(
+    smoke_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(folder: Folder) -> None:
+        raise RemoteFailed("no answer")
+
+    monkeypatch.setattr(Folder, "answer", silent)
+    remote = str(tmp_path / "shared")
+    made = GridSweep(read_grid(grid(tmp_path, SHARED_GRID)), Store(smoke_copy), remote=remote, push=True)
+    heard = Heard()
+    with pytest.raises(RemoteFailed, match="no answer"):
+        run(made, "ray", 0, heard)
+    assert heard.warnings == []
+    assert not made.answering(heard)
+    (warning,) = heard.warnings
+    assert warning.startswith("no answer; this command computes without it")
 
 
 def test_what_this_machine_has_is_sent_before_others_go_on_from_it(

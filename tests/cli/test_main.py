@@ -70,8 +70,8 @@ def test_a_replay_takes_a_blink(folder: Path) -> None:
             began = cpu_seconds_of_children()
             subprocess.run(command, env=environment, capture_output=True, check=True)
             times[which].append(cpu_seconds_of_children() - began)
-    median = {which: sorted(found)[4] for which, found in times.items()}
-    assert median[0] <= 5 * median[1]
+    # Other processes only ever add to CPU time, by caches that they take.
+    assert min(times[0]) <= 5 * min(times[1])
 
 
 def cpu_seconds_of_children() -> float:

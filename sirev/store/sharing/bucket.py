@@ -24,6 +24,7 @@ from sirev.store.sharing.backend import (
     patiently,
     too_many,
 )
+from sirev.store.store import MARKER
 
 _PACKAGES = {"s3": ("s3fs", "s3"), "gs": ("gcsfs", "gs")}
 """Scheme -> the package that serves it, and the extra of sirev that installs it."""
@@ -78,7 +79,7 @@ class Bucket:
         self._files = _file_system(scheme)
 
     def answer(self) -> None:
-        self.occupied()  # lists one folder, which never has many names
+        self.read(MARKER, 1 << 16)  # listing a new folder would list the one above it
 
     def occupied(self) -> bool:
         try:

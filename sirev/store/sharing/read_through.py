@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,10 +17,14 @@ from sirev.store.store import Store
 
 
 class ReadThrough:
-    """Fetches from `remote` what `store` lacks. A failure only causes a warning: the result is then computed here."""
+    """Fetches from `remote` what `store` lacks. A failure only causes a warning: the result is then computed here.
 
-    def __init__(self, store: Store, remote: Remote, warn: Callable[[str], None]) -> None:
+    With `after`, it fetches nothing in the first so many seconds, for a shared store that did not answer just now.
+    """
+
+    def __init__(self, store: Store, remote: Remote, warn: Callable[[str], None], after: float = 0.0) -> None:
         self._store, self._remote, self._warn = store, remote, warn
+        self._begins = time.monotonic() + after
         self._failures = 0
         self._asked = False
         self._hollow: set[str] = set()
@@ -39,7 +44,7 @@ class ReadThrough:
         fetched: the artifact is hollow here until its files are needed. BadInput if the URL leads to no shared store, until it
         was reached once.
         """
-        if self._failures >= PATIENCE:
+        if self._failures >= PATIENCE or time.monotonic() < self._begins:
             return None
         try:
             with self._lock:

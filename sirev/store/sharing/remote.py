@@ -27,7 +27,7 @@ SCHEMES = "a folder, file://, s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, hf://datas
 
 
 class Remote:
-    """The shared store at `url`. The constructor does not use the network."""
+    """The shared store at `url`. The constructor sends no request to it; gs:// may look for credentials."""
 
     def __init__(self, url: str) -> None:
         self.url = without_credentials(url)

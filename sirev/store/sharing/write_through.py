@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from sirev.errors import SirevError
 from sirev.store.records import Realisation
 from sirev.store.runs import Run
-from sirev.store.sharing.answering import ANSWER_SECONDS, await_answer
+from sirev.store.sharing import answering
 from sirev.store.sharing.backend import JOBS, PATIENCE, RemoteFailed, TransferProgress
 from sirev.store.sharing.push import pins_there, push, send_closure
 from sirev.store.sharing.remote import Remote
@@ -46,9 +46,15 @@ class WriteThrough:
         return self._thread is not None
 
     def reopen(self, waiting: Callable[[str], None]) -> None:
-        """Do as `open` at the end, for a shared store that did not answer at first; see `await_answer`."""
-        self.drain(ANSWER_SECONDS)  # the background may be waiting for an answer just now
-        await_answer(self._remote, waiting)
+        """Do as `open` at the end, for a shared store that did not answer at first.
+
+        Raises the errors of `await_answer`, also if a request of the background thread is stuck: `finish` would wait for it.
+        """
+        before = self._progress.pieces
+        self.drain(answering.ANSWER_SECONDS)
+        if self._thread is not None and self._thread.is_alive() and self._progress.pieces == before:
+            raise RemoteFailed(f"{self.url} still does not answer")
+        answering.await_answer(self._remote, waiting, answering.ANSWER_SECONDS)
         self.open()
 
     def add(self, key: str, artifact: str) -> None:
@@ -132,8 +138,11 @@ class _Stoppable(TransferProgress):
 
     def __init__(self) -> None:
         self.stopped = threading.Event()
+        self.pieces = 0
+        """Number of pieces moved so far."""
 
     def advance(self, files: int, size: int) -> None:
         """See `TransferProgress`."""
+        self.pieces += 1
         if self.stopped.is_set():
             raise RemoteFailed("interrupted")

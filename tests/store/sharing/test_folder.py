@@ -19,7 +19,7 @@ from sirev.store.sharing.push import push
 from sirev.store.sharing.read_through import ReadThrough
 from sirev.store.sharing.remote import Remote, hollow_path, object_path, record_path, run_path
 from sirev.store.store import Store
-from tests.conftest import Command, tree
+from tests.conftest import Command, eventually, tree
 from tests.store.sharing.studies import add_run, assert_sound, contents
 
 KEY = action_key({"stage": "train", "version": 1, "parameters": {"t": 1}, "inputs": {}})
@@ -292,6 +292,12 @@ def test_the_earliest_realisation_there_is_taken(tmp_path: Path, store: Store, s
     found = ReadThrough(Store(tmp_path / "second"), Remote(str(shared)), pytest.fail).fetch(KEY)
     assert found is not None
     assert found.digest == store.runs.all()[0].pins["train:1"].artifact
+
+
+def test_a_shared_store_that_did_not_answer_is_asked_again_after_a_while(tmp_path: Path, store: Store, shared: Path) -> None:
+    through = ReadThrough(Store(tmp_path / "second"), Remote(str(shared)), pytest.fail, after=0.5)
+    assert through.fetch(KEY) is None
+    assert eventually(lambda: through.fetch(KEY) is not None)
 
 
 def test_a_shared_store_that_fails_only_warns_and_is_soon_left_alone(tmp_path: Path, store: Store, shared: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from sirev.errors import BadInput
 from sirev.store.runs import Run
-from sirev.store.sharing import backend
+from sirev.store.sharing import answering, backend
+from sirev.store.sharing.backend import RemoteFailed
 from sirev.store.sharing.pull import pull
 from sirev.store.sharing.push import push
 from sirev.store.sharing.remote import Remote, record_path
@@ -54,6 +55,20 @@ def test_what_is_published_is_in_the_shared_store_before_the_run_ends(store: Sto
     assert eventually(lambda: len(list(Store(shared.url).records.names())) == len(run.pins))
     writer.stop()
     assert_sound(Path(shared.url))
+
+
+def test_a_request_that_is_stuck_is_not_waited_for_at_the_end(
+    store: Store, shared: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answering, "ANSWER_SECONDS", 0.2)
+    ended = threading.Event()
+    monkeypatch.setattr(shared.backend, "sizes", lambda folders, jobs: ended.wait() and {})
+    writer = WriteThrough(store, shared)
+    written(store, writer)
+    with pytest.raises(RemoteFailed, match="still does not answer"):
+        writer.reopen(pytest.fail)
+    ended.set()
+    writer.stop()
 
 
 def test_a_run_can_be_pulled_elsewhere_as_after_a_push(store: Store, shared: Remote, tmp_path: Path) -> None:
