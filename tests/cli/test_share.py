@@ -110,7 +110,7 @@ def test_commands_to_paste_are_right_where_paths_have_blanks(tmp_path: Path, com
     pushed = command("store", "push", shared, "--store", first).stdout
     assert pasted(pushed.splitlines()[-1]) == ["sirev", "store", "pull", str(shared), "small"]
     pulled = command("store", "pull", shared, "--store", second).stdout
-    assert pasted(pulled.splitlines()[-1]) == ["sirev", "report", "--recipe", "small", "--store", str(second)]
+    assert pasted(pulled.splitlines()[-1]) == ["sirev", "report", "small", "--store", str(second)]
     exported = command("store", "export", "small", "a b.tar.zst", "--store", first).stdout
     assert pasted(exported.splitlines()[-1]) == ["sirev", "store", "import", "a b.tar.zst"]
     empty = command("report", "--store", nowhere).stderr.partition(", or name another")[0]
