@@ -486,6 +486,19 @@ def test_a_run_that_stopped_has_no_model_of_a_later_t(smoke_copy: Path, smoke: S
     assert hub_server.repositories == {}
 
 
+def test_the_card_of_m_0_names_the_models_that_were_trained_from_it(
+    smoke_copy: Path, smoke: Study, hub_server: HubServer
+) -> None:
+    store = Store(smoke_copy)
+    run = store.runs.get(smoke.of("sft").id)
+    assert run is not None
+    run.pins = {step: pin for step, pin in run.pins.items() if not step.endswith(":3") or step == "select:3"}  # an empty D_3
+    run.status, run.reason = "stopped", "t = 3: no correct answer"
+    store.runs.save(run)
+    sirev.publish(f"{run.id}:0", "team/base", store=store)
+    assert "from which M_1 to M_2 on " in card_of(hub_server.repositories["models/team/base"])
+
+
 def test_a_model_that_was_given_up_is_not_published(smoke_copy: Path, smoke: Study, hub_server: HubServer) -> None:
     store, artifact = Store(smoke_copy), smoke.artifact("sft", "train:2")
     weights = store.objects.path(artifact.manifest["files"]["model.safetensors"]["sha256"])

@@ -27,6 +27,7 @@ from sirev.reporting.sections.verdicts import outcome_rows
 from sirev.reporting.tables import ABSENT, TextTable, markdown
 from sirev.store.sharing.hub_card import TAG, card_bytes, commands_block, made_by
 from sirev.study.step_names import parse_step, training_step
+from sirev.study.trained_models import model_steps
 
 _HEADING = {True: "an adapter (PEFT) on", False: "a fine-tune of"}
 
@@ -108,7 +109,7 @@ def _pretrained(model: PublishedModel) -> str:
 
 def _how_made(model: PublishedModel, task: str) -> str:
     if model.t == 0:
-        last = max(parse_step(step).t or 0 for step in model.run.pins)  # a run may have stopped before T
+        last = max(parse_step(step).t or 0 for step in model_steps(model.run))  # a run may stop before T
         return f"from which {f'M_1 to M_{last}' if last > 1 else 'M_1'} on {task} {'were' if last > 1 else 'was'} trained"
     return f"trained by iterative self-improvement ({model.run.method}, t = {model.t}, seed {model.run.seed}) on {task}"
 
