@@ -165,7 +165,9 @@ def test_problems_of_its_makers_are_not_called_the_readers(smoke_copy: Path, smo
     card = card_of(hub_server.repositories[MODEL])
     assert "on problems of its makers" in card
     assert "your own problems" not in card
-    assert "jsonl" not in ModelCard(card).data.tags
+    data = ModelCard(card).data
+    assert "jsonl" not in data.tags
+    assert [result.dataset_type for result in data.eval_results] == ["problems of its makers"]
 
 
 def test_the_recipe_beside_it_has_the_settings_of_the_run(smoke: Study, published: HubRepository, tmp_path: Path) -> None:

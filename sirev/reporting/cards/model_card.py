@@ -55,7 +55,6 @@ def _front_matter(model: PublishedModel, study: Study, data_sets: Sequence[str])
 
     base = model.base
     named = {} if base is None else {"base_model_relation": "adapter" if model.adapter else "finetune", **base.licence}
-    task = str(model.settings["task"]["name"])
     return ModelCardData(
         base_model=base.name if base else None,
         datasets=list(data_sets) or None,
@@ -63,12 +62,12 @@ def _front_matter(model: PublishedModel, study: Study, data_sets: Sequence[str])
         pipeline_tag="text-generation",
         tags=list(dict.fromkeys([TAG, "self-improvement", "trl", *(["lora"] if model.adapter else []), *model.tags])),
         model_name=model.repository.partition("/")[2],
-        eval_results=_eval_results(model, study, task) or None,
+        eval_results=_eval_results(model, study) or None,
         **named,
     )
 
 
-def _eval_results(model: PublishedModel, study: Study, task: str) -> list[Any]:
+def _eval_results(model: PublishedModel, study: Study) -> list[Any]:
     from huggingface_hub import EvalResult
 
     run = _run(model, study)
@@ -80,7 +79,7 @@ def _eval_results(model: PublishedModel, study: Study, task: str) -> list[Any]:
         EvalResult(
             task_type="text-generation",
             task_name="Text generation",
-            dataset_type=hub_data(data) or task,
+            dataset_type=hub_data(data) or model.task_name or model.task,
             dataset_name=model.task,
             dataset_split=model.settings["evaluation"]["split"],
             metric_type="accuracy",
