@@ -23,11 +23,18 @@ def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], librar
     values = {column: [row.get(column) for row in rows] for column in columns}
     if library == "polars":
         return loaded.DataFrame(values, strict=False)  # a column may mix integers and floats
-    found = loaded.DataFrame(values, columns=list(columns))
-    gaps = [
-        column for column in columns if None in values[column] and {type(value) for value in values[column]} == {int, type(None)}
-    ]
-    return found.astype(dict.fromkeys(gaps, "Int64"))
+    gaps = {column: loaded.Series(found, dtype=_integers(found)) for column, found in values.items() if _has_gaps(found)}
+    return loaded.DataFrame({**values, **gaps}, columns=list(columns))
+
+
+def _has_gaps(values: Sequence[Any]) -> bool:
+    """Whether values are integers and None, of which pandas by itself makes floats, exact up to 2**53 only."""
+    return {type(value) for value in values} == {int, type(None)}
+
+
+def _integers(values: Sequence[int | None]) -> str:
+    """The dtype of integers with gaps: pandas' own, or Python's integers beyond its 64 bits."""
+    return "Int64" if all(value is None or -(2**63) <= value < 2**63 for value in values) else "object"
 
 
 def frame_of_csv(text: str, words: Iterable[str], counts: Iterable[str]) -> Any:

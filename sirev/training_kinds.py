@@ -59,3 +59,11 @@ DPO = TrainingKind(
     has_reference=True,
 )
 KINDS: dict[str, TrainingKind] = {kind.name: kind for kind in (SFT, DPO)}
+IN_TURN: tuple[Kind, ...] = ("dpo", "sft")
+"""The steps that `sft-dpo` takes in turn: the paper's, read off its figures, and those of a recipe without a schedule."""
+
+
+def kinds_of(method: str, T: int, in_turn: Sequence[str] | None = None) -> list[str]:
+    """The names of F_2 .. F_T of a method; `in_turn` replaces `IN_TURN`."""
+    cycle = (in_turn or IN_TURN) if method == "sft-dpo" else (method,)
+    return [cycle[i % len(cycle)] for i in range(T - 1)]

@@ -126,7 +126,9 @@ def _model(
 ) -> PublishedModel:
     steps = model_steps(run)
     step = model_step_at(steps, t) if t else next((one for one in steps if parse_step(one).t == 0), None)
-    if step is None or t > max(parse_step(one).t or 0 for one in run.pins):  # a run may have stopped before T
+    names = map(parse_step, run.pins)
+    last = max(name.t or 0 for name in names if name.stage != "select")  # a run that stops before M_t has an empty D_t
+    if step is None or t > last:
         raise BadInput(f"{run.id} has no M_{t} of its own; its models are {', '.join(_models(run))}")
     artifact = store.artifact(run.pins[step].artifact)
     refuse_hollow(store, artifact, OR_RECOMPUTE)

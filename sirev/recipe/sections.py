@@ -14,7 +14,7 @@ from sirev.margins import DIVERSITY_MARGIN, MARGIN, NEW_MARGIN
 from sirev.tasks.core.arithmetic import Level, Question
 from sirev.tasks.registry import SUITES, TASKS
 from sirev.tasks.task import Task
-from sirev.training_kinds import KINDS, Kind, Method, TrainingKind
+from sirev.training_kinds import KINDS, Kind, Method, TrainingKind, kinds_of
 
 if TYPE_CHECKING:
     AnyTask = Task
@@ -361,8 +361,7 @@ class Recipe(Section):
 
     def schedule_of(self, method: Method) -> list[TrainingKind]:
         """F_2 .. F_T of a method."""
-        cycle: list[Kind] = (self.schedule or ["dpo", "sft"]) if method == "sft-dpo" else [method]
-        return [KINDS[cycle[i % len(cycle)]] for i in range(self.T - 1)]
+        return [KINDS[kind] for kind in kinds_of(method, self.T, self.schedule)]
 
     def kinds(self) -> list[TrainingKind]:
         """The kinds of training that the methods take, each once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from sirev.reporting.published import PAPER
 from sirev.reporting.sections import ALL
 from sirev.reporting.sections.run_rows import Study, names_of
 from sirev.reporting.summary import Report
-from sirev.store.store import Store
+from sirev.store.store import FOLDERS, MARKER, Store
 from sirev.study.remedies import store_option
 
 
@@ -63,11 +64,17 @@ def write_page(report: Report, store: Store, path: Path, draws: int = 8, told: C
 
 def for_others(report: Report, store: Store) -> Report:
     """The report as others read it on a page: where the store lies, of which it lacks something, is not their business."""
-    hidden = {store_option(store): "", f" {store.path}/": " ", f" {store.path}": ""}
-    missing = list(report.missing)
-    for place, instead in hidden.items():
-        missing = [line.replace(place, instead) for line in missing]
-    return replace(report, missing=tuple(missing))
+    return replace(report, missing=tuple(_without_place(line, store) for line in report.missing))
+
+
+def _without_place(line: str, store: Store) -> str:
+    # A relative path may be an ordinary word, such as "store", so it is hidden only in the phrases of messages.
+    place = re.escape(str(store.path))
+    below = "|".join(map(re.escape, (*FOLDERS, MARKER)))
+    line = line.replace(store_option(store), "")
+    line = re.sub(rf"(?<=\bthe store) {place}(?=[ ;:,]|$)", "", line)
+    line = re.sub(rf"\b(in|from) {place}(?= is | was |[;:]|$)", r"\1 the store", line)
+    return re.sub(rf"(?<!\S){place}/(?=(?:{below})\b)", "", line)
 
 
 def _overview(report: Report, store: Store, path: Path, told: Callable[[str], None]) -> Page:

@@ -10,6 +10,7 @@ import pytest
 import sirev
 from sirev.api.frame import FRAME_COLUMNS
 from sirev.errors import BadInput
+from sirev.frames import data_frame
 from tests.conftest import Study
 
 LIBRARIES = ["pandas", "polars"]
@@ -87,6 +88,16 @@ def test_integers_with_gaps_stay_integers(smoke: Study) -> None:
         assert report["n"].isna().any()
         assert report["n"].dtype == "Int64"
         assert [report[column].dtype.kind for column in ("seed", "t")] == ["i", "i"]
+
+
+@pytest.mark.parametrize(
+    ("number", "dtype"), [(2**60 + 1, "Int64"), (2**63 - 1, "Int64"), (-(2**63), "Int64"), (2**63, "object"), (2**70, "object")]
+)
+def test_large_integers_with_gaps_are_exact(number: int, dtype: str, library: str) -> None:
+    column = data_frame([{"n": number}, {"n": None}, {}], ["n"], library)["n"]
+    assert column[0] == number
+    assert list(column.is_null() if library == "polars" else column.isna()) == [False, True, True]
+    assert library == "polars" or column.dtype == dtype
 
 
 def test_completions_made_elsewhere_have_frames_too(tmp_path: Path) -> None:

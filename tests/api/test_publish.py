@@ -165,7 +165,9 @@ def test_problems_of_its_makers_are_not_called_the_readers(smoke_copy: Path, smo
     card = card_of(hub_server.repositories[MODEL])
     assert "on problems of its makers" in card
     assert "your own problems" not in card
-    assert "jsonl" not in ModelCard(card).data.tags
+    data = ModelCard(card).data
+    assert "jsonl" not in data.tags
+    assert [result.dataset_type for result in data.eval_results] == ["problems of its makers"]
 
 
 def test_the_recipe_beside_it_has_the_settings_of_the_run(smoke: Study, published: HubRepository, tmp_path: Path) -> None:
@@ -474,8 +476,8 @@ def test_a_run_that_stopped_has_no_model_of_a_later_t(smoke_copy: Path, smoke: S
     store = Store(smoke_copy)
     run = store.runs.get(smoke.of("sft").id)
     assert run is not None
-    run.pins = {step: pin for step, pin in run.pins.items() if not step.endswith(":3")}
-    run.status, run.reason = "stopped", "M_3: no correct answer"
+    run.pins = {step: pin for step, pin in run.pins.items() if not step.endswith(":3") or step == "select:3"}  # an empty D_3
+    run.status, run.reason = "stopped", "t = 3: no correct answer"
     store.runs.save(run)
     with pytest.raises(BadInput, match=f"{run.id} has no M_3 of its own"):
         sirev.publish(f"{run.id}:3", "team/model", store=store)
@@ -484,6 +486,19 @@ def test_a_run_that_stopped_has_no_model_of_a_later_t(smoke_copy: Path, smoke: S
     with pytest.raises(BadInput, match=f"the run {run.id} is not finished: finish it with `sirev iterate` first"):
         sirev.publish(f"{run.id}:2", "team/model", store=store)
     assert hub_server.repositories == {}
+
+
+def test_the_card_of_m_0_names_the_models_that_were_trained_from_it(
+    smoke_copy: Path, smoke: Study, hub_server: HubServer
+) -> None:
+    store = Store(smoke_copy)
+    run = store.runs.get(smoke.of("sft").id)
+    assert run is not None
+    run.pins = {step: pin for step, pin in run.pins.items() if not step.endswith(":3") or step == "select:3"}  # an empty D_3
+    run.status, run.reason = "stopped", "t = 3: no correct answer"
+    store.runs.save(run)
+    sirev.publish(f"{run.id}:0", "team/base", store=store)
+    assert "from which M_1 to M_2 on " in card_of(hub_server.repositories["models/team/base"])
 
 
 def test_a_model_that_was_given_up_is_not_published(smoke_copy: Path, smoke: Study, hub_server: HubServer) -> None:

@@ -61,13 +61,15 @@ def is_unbroken(line: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "command", [("report", "checklist", "tiny_smoke"), ("report", "methods", "tiny_smoke"), ("store", "verify")]
+    ("command", "expected"),
+    [(("report", "checklist", "tiny_smoke"), 0), (("report", "methods", "tiny_smoke"), 0), (("store", "verify"), 1)],
 )
-def test_what_is_printed_breaks_between_words(command: tuple[str, ...], smoke_copy: Path) -> None:
+def test_what_is_printed_breaks_between_words(command: tuple[str, ...], expected: int, smoke_copy: Path) -> None:
     damaged = max((path for path in (smoke_copy / "objects").rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
     damaged.chmod(0o644)
     damaged.write_bytes(b"?" * damaged.stat().st_size)
-    shown, _ = on_a_terminal([SIREV, *command, "--store", smoke_copy], 80, smoke_copy.parent, NO_COLOR="1")
+    shown, status = on_a_terminal([SIREV, *command, "--store", smoke_copy], 80, smoke_copy.parent, NO_COLOR="1")
+    assert status == expected, shown
     # What went before is bars, which the terminal draws over.
     lines = shown.rpartition("\x1b[2K")[2].split("\r\n")
     assert len(lines) > 3

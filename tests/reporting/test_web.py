@@ -7,8 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import sirev
-from sirev.reporting.web import write_page
+from sirev.reporting.summary import Report
+from sirev.reporting.web import for_others, write_page
+from sirev.study.step_names import COMPARISON, stage_of
 from tests.cli.test_report import measured
 from tests.conftest import Study
 
@@ -59,6 +63,50 @@ def test_a_study_that_is_left_out_does_not_say_where_the_store_lies(tmp_path: Pa
         text = write_page(report, store, tmp_path / "report.html").path.read_text()
         assert "theirs is left out" in text
         assert str(store.path) not in text
+
+
+@pytest.mark.parametrize("place", ["store", "."])
+def test_words_stay_where_the_stores_path_is_a_word_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    for name, right in (("mine", 2), ("theirs", 4)):
+        measured(tmp_path, name, right)
+    monkeypatch.chdir(tmp_path if place == "store" else tmp_path / "store")
+    store = sirev.Store(place)
+    (lost,) = [run for run in store.runs.all() if run.recipe == "theirs"]
+
+    def told() -> str:
+        report = sirev.report(runs=store.runs.ids(), store=sirev.Store(place))
+        (line,) = for_others(report, store).missing
+        return line
+
+    for step, pin in lost.pins.items():
+        if stage_of(step) == "measure":
+            manifest = store.artifact(pin.artifact).manifest
+            store.objects.path(manifest["files"]["measures.json"]["sha256"]).unlink(missing_ok=True)
+    store.objects.path(lost.pins[COMPARISON].artifact).unlink()
+    assert told() == (
+        f"theirs is left out: the store lacks the measures of {lost.id}'s M_1 (greedy); compute them again with "
+        "`sirev measure theirs --step ...` (the same command as before), or pull or import the runs again"
+    )
+    pin = lost.pins[COMPARISON]
+    record = store.records.path(pin.key, pin.artifact)
+    record.chmod(0o644)
+    record.write_bytes(b"?")
+    at = f"records/{pin.key[:2]}/{pin.key}/{pin.artifact}.json"
+    assert told() == f"theirs is left out: {at} is damaged; mend the store with: sirev store verify --repair"
+
+
+@pytest.mark.parametrize("place", ["store", "a b", "/x/y"])
+def test_what_is_missing_from_a_store_or_damaged_in_it_is_still_a_sentence(place: str) -> None:
+    said = [
+        f"object 0a is missing from {place}; compute it again",
+        f"object 0a in {place} was damaged and has been removed",
+        f"the manifest 0a in {place} is damaged; answers in {place}s stay",
+    ]
+    assert for_others(Report([], None, missing=tuple(said)), sirev.Store(place)).missing == (
+        "object 0a is missing from the store; compute it again",
+        "object 0a in the store was damaged and has been removed",
+        f"the manifest 0a in the store is damaged; answers in {place}s stay",
+    )
 
 
 def test_an_incomplete_page_does_not_say_where_the_store_lies(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from sirev.reporting.sections.verdicts import outcome_rows
 from sirev.reporting.tables import ABSENT, TextTable, markdown
 from sirev.store.sharing.hub_card import TAG, card_bytes, commands_block, made_by
 from sirev.study.step_names import parse_step, training_step
+from sirev.study.trained_models import model_steps
 
 _HEADING = {True: "an adapter (PEFT) on", False: "a fine-tune of"}
 
@@ -54,7 +55,6 @@ def _front_matter(model: PublishedModel, study: Study, data_sets: Sequence[str])
 
     base = model.base
     named = {} if base is None else {"base_model_relation": "adapter" if model.adapter else "finetune", **base.licence}
-    task = str(model.settings["task"]["name"])
     return ModelCardData(
         base_model=base.name if base else None,
         datasets=list(data_sets) or None,
@@ -62,12 +62,12 @@ def _front_matter(model: PublishedModel, study: Study, data_sets: Sequence[str])
         pipeline_tag="text-generation",
         tags=list(dict.fromkeys([TAG, "self-improvement", "trl", *(["lora"] if model.adapter else []), *model.tags])),
         model_name=model.repository.partition("/")[2],
-        eval_results=_eval_results(model, study, task) or None,
+        eval_results=_eval_results(model, study) or None,
         **named,
     )
 
 
-def _eval_results(model: PublishedModel, study: Study, task: str) -> list[Any]:
+def _eval_results(model: PublishedModel, study: Study) -> list[Any]:
     from huggingface_hub import EvalResult
 
     run = _run(model, study)
@@ -79,7 +79,7 @@ def _eval_results(model: PublishedModel, study: Study, task: str) -> list[Any]:
         EvalResult(
             task_type="text-generation",
             task_name="Text generation",
-            dataset_type=hub_data(data) or task,
+            dataset_type=hub_data(data) or model.task_name or model.task,
             dataset_name=model.task,
             dataset_split=model.settings["evaluation"]["split"],
             metric_type="accuracy",
@@ -108,7 +108,7 @@ def _pretrained(model: PublishedModel) -> str:
 
 def _how_made(model: PublishedModel, task: str) -> str:
     if model.t == 0:
-        last = max(parse_step(step).t or 0 for step in model.run.pins)  # a run may have stopped before T
+        last = max(parse_step(step).t or 0 for step in model_steps(model.run))  # a run may stop before T
         return f"from which {f'M_1 to M_{last}' if last > 1 else 'M_1'} on {task} {'were' if last > 1 else 'was'} trained"
     return f"trained by iterative self-improvement ({model.run.method}, t = {model.t}, seed {model.run.seed}) on {task}"
 

@@ -66,10 +66,15 @@ class PublishedModel:
         return task_for_others(self.settings, "problems of its makers")
 
     @property
-    def tags(self) -> list[str]:
-        """The tags of method and task; a user's own task has no name that others know."""
+    def task_name(self) -> str | None:
+        """The name of the task; None for a user's own, whose name others do not know."""
         name = str(self.settings["task"]["name"])
-        return [self.run.method, *([] if name in TASKS and TASKS[name].own else [name])]
+        return None if name in TASKS and TASKS[name].own else name
+
+    @property
+    def tags(self) -> list[str]:
+        """The tags of method and task."""
+        return [self.run.method, *([self.task_name] if self.task_name else [])]
 
     @property
     def key(self) -> str:

@@ -18,6 +18,7 @@ from sirev.store.sharing.private import shareable
 from sirev.store.store import Store
 from sirev.study.remedies import verb_of
 from sirev.study.step_names import parse_step
+from sirev.training_kinds import kinds_of
 
 _PROBLEMS = ("source", "dataset")
 """Stages that make the problems of a split."""
@@ -71,8 +72,7 @@ class Account:
 
     def kinds(self, method: str) -> list[str]:
         """The kinds of training that a method takes at t = 2, 3, ...: "sft" or "dpo" each."""
-        cycle = (self.get("schedule") or ["dpo", "sft"]) if method == "sft-dpo" else [method]
-        return [cycle[i % len(cycle)] for i in range(int(self.get("T") or 1) - 1)]
+        return kinds_of(method, int(self.get("T") or 1), self.get("schedule"))
 
     def get(self, *path: str) -> Any:
         """A setting by its path; None if there is none."""

@@ -9,12 +9,12 @@ from sirev.reporting.facts import model_in_words, task_in_words
 from sirev.reporting.papers.account import Account
 from sirev.reporting.published import published
 from sirev.reporting.recorded_values import at_path
-from sirev.training_kinds import KINDS, METHODS
+from sirev.training_kinds import IN_TURN, KINDS, METHODS
 
 _STATED: dict[str, Any] = {
     "T": 5,
     "init_from": "previous",
-    "schedule": ["dpo", "sft"],
+    "schedule": [*IN_TURN],
     "sampling.n": 50,
     "sampling.temperature": 0.75,
     "sampling.top_p": 0.95,
@@ -72,7 +72,7 @@ def _applies(account: Account, path: str) -> bool:
 
 def _value(account: Account, path: str) -> Any:
     value = at_path(account.settings, *path.split("."))
-    return ["dpo", "sft"] if path == "schedule" and value is None else value
+    return [*IN_TURN] if path == "schedule" and value is None else value
 
 
 def _shown(value: Any) -> str:

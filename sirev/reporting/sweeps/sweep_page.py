@@ -34,7 +34,7 @@ def write_sweep_page(made: SweepReport, store: Store, path: Path, told: Callable
             name = name_of(of, made.studies)
             command = as_typed("sirev", "report", "html", *own_options(of, made.studies), "--output", f"{name}.html")
             parts[id(of)] = Part(name, of.study, replace(facts_of(of.study, store), title=of.title), [], command)
-    grid, *_ = made.tables()
+    grid, *_ = replace(made, report=report).tables()
     tables = report.tables() if parts else []
     figures = grid_figures(panels_of(made.studies), told)
     names = {place: part.name for place, part in parts.items()}

@@ -51,6 +51,15 @@ def test_the_grid_comes_first_and_leads_to_a_part_for_each_study(page: Path) -> 
     assert len(ids) == len(set(ids))
 
 
+def test_the_page_does_not_say_where_the_store_lies(studies: list[SweptStudy], tmp_path: Path) -> None:
+    store = Store(tmp_path / "place")
+    made = report_of(*studies, missing=[f"x is left out: the store {store.path} lacks the measures of r"])
+    write_sweep_page(made, store, tmp_path / "grid.html")
+    text = (tmp_path / "grid.html").read_text()
+    assert "x is left out: the store lacks the measures of r" in text
+    assert str(store.path) not in text
+
+
 def test_a_cell_has_its_word_and_sign_pass_at_1_seeds_and_claim(studies: list[SweptStudy]) -> None:
     html = grid_as_html(studies, label_columns(studies), {}, ["a < b"])
     cells = re.findall(r'<td class="([^"]*)" data-method="(\w+)">(.*?)</td>', html)
