@@ -1,5 +1,5 @@
 # make demo         the whole demonstration, from a fresh clone to the page; the experiment takes minutes on two cores
-# make test         the tests, under ten minutes on two quiet cores; `make test-slow` runs the ones that take minutes each
+# make test         the tests, under ten minutes on two quiet cores; `make test-slow` runs the longer ones
 # make constraints  the pinned versions anew: constraints.txt (CPU), constraints-gpu.txt (GPU, with vLLM) and uv.lock (the latter for uv)
 # make docs         the documentation as a site, in site/; seconds
 # make resolve      whether they can be installed from the package index, with each Python and each extra

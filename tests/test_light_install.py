@@ -55,6 +55,7 @@ def test_nothing_that_trains_comes_with_it(install: LightInstall) -> None:
     assert subprocess.run([install.python, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
+@pytest.mark.slow
 def test_a_study_is_reported_and_replayed(light: Light, smoke: Study, tmp_path: Path) -> None:
     before = tree(smoke.store.path)
     asked = ("tiny_smoke", "--store", smoke.store.path)
@@ -67,6 +68,7 @@ def test_a_study_is_reported_and_replayed(light: Light, smoke: Study, tmp_path: 
     assert tree(smoke.store.path) == before
 
 
+@pytest.mark.slow
 def test_a_store_is_pulled_checked_recomputed_and_pushed(light: Light, smoke: Study) -> None:
     light("store", "pull", smoke.store.path, "--store", "mine")
     verified = light("store", "verify", "--recompute", "12", "--store", "mine").stdout

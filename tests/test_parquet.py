@@ -61,6 +61,7 @@ def test_a_bomb_in_many_files_is_refused_as_one(tmp_path: Path) -> None:
         next(read_batches([one] * 10))
 
 
+@pytest.mark.slow
 def test_a_long_text_said_a_million_times_is_refused_before_it_is_written_out(tmp_path: Path) -> None:
     path = parquet_bomb(tmp_path / "long.parquet", 1_000_000, text="A" * 10_000_000)
     assert path.stat().st_size < 1 << 20

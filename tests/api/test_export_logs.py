@@ -24,6 +24,7 @@ def written(smoke: Study, to: Any, folder: Path, ending: str, *kinds: str) -> li
     return [path for path in sirev.export_logs(smoke.of("sft"), to, folder, kinds=kinds) if path.name.endswith(ending)]
 
 
+@pytest.mark.slow
 def test_inspect_ai_reads_answers_grades_and_accuracy(smoke: Study, tmp_path: Path) -> None:
     log_module = pytest.importorskip("inspect_ai.log")
     paths = written(smoke, "inspect", tmp_path, ".eval", "draws")

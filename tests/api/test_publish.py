@@ -124,6 +124,7 @@ def test_a_base_with_a_chat_template_that_the_run_did_without_is_asked_without(
         assert line.endswith(f"--step M_2=team/model{words}")
 
 
+@pytest.mark.slow
 def test_the_headline_is_that_of_all_seeds_and_the_numbers_those_of_the_model(
     smoke_copy: Path, smoke: Study, hub_server: HubServer
 ) -> None:
@@ -231,6 +232,7 @@ def test_completions_are_a_data_set_whose_card_names_every_file(smoke: Study, hu
     assert ModelCard(card_of(hub_server.repositories[MODEL])).data.datasets == ["team/model"]
 
 
+@pytest.mark.slow
 def test_answers_at_other_temperatures_are_said_to_be_those(smoke_copy: Path, hub_server: HubServer) -> None:
     (run,) = sirev.iterate("tiny_smoke", methods="sft", overrides={"evaluation.temperatures": [1.0]}, store=smoke_copy)
     sirev.publish(f"{run.id}:3", "team/model", completions=True, store=smoke_copy)

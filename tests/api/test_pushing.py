@@ -156,6 +156,7 @@ def test_a_shared_store_that_does_not_answer_holds_no_replay_up_and_is_warned_of
     assert note.endswith(f"send the rest with: sirev store push {url} {result.id} --store {smoke_copy}")
 
 
+@pytest.mark.slow
 def test_what_is_computed_before_a_shared_store_answers_is_sent_at_the_end(
     smoke: Study, smoke_copy: Path, tmp_path: Path, hub_that_is_late: Late, monkeypatch: pytest.MonkeyPatch
 ) -> None:

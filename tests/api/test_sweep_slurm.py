@@ -374,6 +374,7 @@ def test_what_a_limit_of_jobs_keeps_out_is_submitted_once_others_have_ended(
     assert ends(swept, monkeypatch) == ["failed", "failed", "left", "left"]
 
 
+@pytest.mark.slow
 def test_a_limit_that_jobs_of_another_command_have_reached_is_waited_for(
     slurm: Path, smoke_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

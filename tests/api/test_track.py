@@ -87,6 +87,7 @@ def test_wandb_is_told_nothing_of_this_machine(smoke: Study, tmp_path: Path, mon
         assert private.encode() not in records.read_bytes()
 
 
+@pytest.mark.slow
 def test_again_sends_what_was_sent_before(smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keep_in(tmp_path, "mlflow", monkeypatch)
     run = smoke.of("sft").id
@@ -97,6 +98,7 @@ def test_again_sends_what_was_sent_before(smoke: Study, tmp_path: Path, monkeypa
     assert [step for step, _ in found.curve("pass_at_1")] == [1, 1, 2, 2, 3, 3]
 
 
+@pytest.mark.slow
 def test_another_place_of_the_same_tracker_has_none_of_it_yet(
     smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +131,7 @@ def test_what_a_tracker_lost_at_the_end_is_sent_by_the_next_command(
     assert [step for step, _ in found.curve("pass_at_1")] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_page_that_is_not_taken_is_noted_and_all_else_arrives_once(
     smoke: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

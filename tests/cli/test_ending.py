@@ -91,6 +91,7 @@ def test_a_piped_verification_ends_with_its_last_line(large: Path, tmp_path: Pat
     assert "Warning" not in err
 
 
+@pytest.mark.slow
 def test_a_piped_measurement_ends_with_its_last_line(answers: list[str], tmp_path: Path) -> None:
     memory = shared_memory()
     process = started("measure", "mine", *answers, "--store", tmp_path / "store", cwd=tmp_path)
@@ -133,6 +134,7 @@ def test_a_signal_ends_the_workers_too(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.slow
 def test_a_signal_ends_an_iterate_as_ctrl_c_does(number: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     store = tmp_path / "store"

@@ -26,6 +26,7 @@ def test_a_step_is_named_once_with_its_model(steps: list[str], words: str, tmp_p
     assert not (tmp_path / "store").exists()
 
 
+@pytest.mark.slow
 def test_the_command_says_what_each_model_is_before_the_report(
     smoke: Study, smoke_copy: Path, tmp_path: Path, command: Command
 ) -> None:

@@ -91,6 +91,7 @@ def commands(store: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+@pytest.mark.slow
 def test_no_control_character_of_a_text_gets_out(hostile: Path, tmp_path: Path, terminal: bool) -> None:
     asked = program(commands(hostile), tmp_path)
     if terminal:

@@ -90,6 +90,7 @@ def test_iterate_ends_with_the_screen_and_where_to_look_next(command: Command, f
     assert "0 computed" in done.stderr
 
 
+@pytest.mark.slow
 def test_iterate_reports_plain_lines_where_there_is_no_terminal(command: Command, smoke_copy: Path) -> None:
     done = command(
         "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", smoke_copy, "--set", "training.sft.learning_rate=1e-3"
@@ -100,6 +101,7 @@ def test_iterate_reports_plain_lines_where_there_is_no_terminal(command: Command
     assert "\x1b" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_iterate_shows_bars_on_a_terminal(smoke_copy: Path) -> None:
     arguments = ["--store", str(smoke_copy), "--method", "sft", "--set", "training.sft.learning_rate=1e-3"]
     shown, status = on_a_terminal([SIREV, "iterate", "--recipe", "tiny_smoke", *arguments], 120)
@@ -110,6 +112,7 @@ def test_iterate_shows_bars_on_a_terminal(smoke_copy: Path) -> None:
     assert "finished" in plain
 
 
+@pytest.mark.slow
 def test_a_recipe_is_a_word_of_every_command(command: Command, folder: Path) -> None:
     place = ("--store", folder)
     for words in (["iterate"], ["plan"], ["why"], ["report"]):
@@ -153,6 +156,7 @@ def test_report_sections(command: Command, folder: Path, section: str) -> None:
     assert "sft" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_page_and_figures_are_written_where_asked(command: Command, folder: Path, tmp_path: Path) -> None:
     asked = ("--recipe", "tiny_smoke", "--store", folder, "--output")
     done = command("report", "html", *asked, tmp_path / "report.html")
@@ -180,6 +184,7 @@ def test_a_report_that_nobody_reads_to_the_end_is_no_error(folder: Path, form: s
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_progress_that_nobody_reads_does_not_stop_the_work(smoke_copy: Path) -> None:
     arguments = f"--recipe tiny_smoke --method sft --store '{smoke_copy}' --set training.sft.learning_rate=1e-3"
     command = f"'{SIREV}' iterate {arguments} 2> >(true) >/dev/null; echo $?"
@@ -346,6 +351,7 @@ def test_a_damaged_record_is_named_and_the_command_it_names_mends_the_store(comm
     assert command("iterate", "--recipe", "tiny_smoke", "--store", smoke_copy).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_failed_stage_is_one_line_and_status_1(command: Command, smoke_copy: Path) -> None:
     done = command(
         *("iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", smoke_copy),

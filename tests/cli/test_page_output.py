@@ -12,6 +12,7 @@ from tests.conftest import Command, Study
 from tests.hub_server import HubServer
 
 
+@pytest.mark.slow
 def test_a_page_becomes_a_static_space(smoke: Study, hub_server: HubServer, command: Command, tmp_path: Path) -> None:
     asked = ["report", "html", "--recipe", "tiny_smoke", "--store", smoke.store.path]
     done = command(*asked, "-o", "hf://spaces/team/page")

@@ -11,6 +11,7 @@ from sirev.recipe import load_recipe
 from tests.conftest import Command, Study
 
 
+@pytest.mark.slow
 def test_the_command_takes_the_gpu_from_an_option_or_an_overlay(command: Command, tmp_path: Path) -> None:
     asked = ["plan", "--recipe", "mistral_gsm8k", "--store", tmp_path / "store"]
     assert "Fits      on 24 GB: yes" in command(*asked, "--overlay", "24gb").stdout

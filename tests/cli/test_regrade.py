@@ -35,6 +35,7 @@ def test_regrade_counts_by_step_and_lists_twenty_flips(command: Command, smoke: 
     assert done.stdout.splitlines()[-1] == f"{total - 20} more; --format csv and --format json list all."
 
 
+@pytest.mark.slow
 def test_csv_and_json_list_every_flip(command: Command, smoke: Study, smoke_copy: Path) -> None:
     run = smoke.of("sft").id
     found = sirev.regrade(run, overrides=["evaluation.grader=exact"], store=smoke_copy)

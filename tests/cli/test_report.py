@@ -72,6 +72,7 @@ def test_a_page_of_several_recipes_has_a_part_for_each(command: Command, tmp_pat
     assert '<section id="study-other"' in text
 
 
+@pytest.mark.slow
 def test_figures_are_grids_of_several_recipes_and_a_folder_for_each(command: Command, tmp_path: Path) -> None:
     measured(tmp_path, "mine", 2)
     measured(tmp_path, "other", 3)
@@ -85,6 +86,7 @@ def test_figures_are_grids_of_several_recipes_and_a_folder_for_each(command: Com
     assert {name for name in written if not name.startswith("grid-")} == {"mine", "other"}
 
 
+@pytest.mark.slow
 def test_figures_of_the_same_recipe_with_other_settings_do_not_replace_each_other(command: Command, tmp_path: Path) -> None:
     measured(tmp_path, "mine", 2)
     measured(tmp_path, "mine", 4)
@@ -95,6 +97,7 @@ def test_figures_of_the_same_recipe_with_other_settings_do_not_replace_each_othe
     assert sorted(path.name for path in (tmp_path / "figs").iterdir() if path.is_dir()) == sorted(ids)
 
 
+@pytest.mark.slow
 def test_the_papers_numbers_need_no_run(command: Command, tmp_path: Path) -> None:
     done = command("report", "--against", "paper", "--store", tmp_path / "none")
     assert done.returncode == 0, done.stderr
@@ -114,6 +117,7 @@ def test_the_papers_numbers_need_no_run(command: Command, tmp_path: Path) -> Non
     assert ",mistral_mbpp,sft,,5,,published.pass_at_1,0.33," in rows
 
 
+@pytest.mark.slow
 def test_the_papers_numbers_alone_are_figures_and_a_page(command: Command, tmp_path: Path) -> None:
     done = command("report", "figures", "--against", "paper", "-o", "figures", "--store", tmp_path / "none")
     assert done.returncode == 0, done.stderr
@@ -136,6 +140,7 @@ def grid(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_sweep_is_a_screen_and_every_other_form(command: Command, grid: Path, smoke: Study) -> None:
     store = ("--sweep", grid, "--store", smoke.store.path)
     done = command("report", *store)
@@ -150,6 +155,7 @@ def test_a_sweep_is_a_screen_and_every_other_form(command: Command, grid: Path, 
     assert command("report", "all", *store).stdout.rindex("grid.yaml") > 10_000  # the last, where it stays in sight
 
 
+@pytest.mark.slow
 def test_a_sweep_is_a_page_and_figures(command: Command, grid: Path, smoke: Study, tmp_path: Path) -> None:
     store = ("--sweep", grid, "--store", smoke.store.path)
     done = command("report", "html", *store, "-o", "sweep.html")

@@ -31,6 +31,7 @@ def test_a_run_goes_out_as_one_file_and_comes_in(tmp_path: Path, command: Comman
     assert "already here, left unchanged: small-sft-s0" in done.stdout
 
 
+@pytest.mark.slow
 def test_bad_input_is_one_line(tmp_path: Path, command: Command) -> None:
     store = Store(tmp_path / "first")
     add_run(store)
@@ -75,6 +76,7 @@ def test_on_a_terminal_a_bar_is_drawn_and_taken_away(monkeypatch: pytest.MonkeyP
     assert "pushing: 1 of 1 files, 10 B of 10 B" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_reviewer_pulls_a_study_without_its_models_and_makes_the_page(smoke: Study, tmp_path: Path, command: Command) -> None:
     shared, mine = tmp_path / "shared", tmp_path / "mine"
     assert command("store", "push", shared, "tiny_smoke", "--store", smoke.store.path).returncode == 0

@@ -35,6 +35,7 @@ def test_a_grid_that_the_store_has_all_of_is_replayed(command: Command, grid: st
     assert sorted(Store(smoke_copy).records.names()) == before
 
 
+@pytest.mark.slow
 def test_a_grid_that_is_pushed_can_be_pulled_and_reported_elsewhere(
     command: Command, grid: str, smoke: Study, smoke_copy: Path, tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ def test_the_command_that_is_told_is_about_the_same_sweep(grid: str, tmp_path: P
     assert shlex.split(told) == ["sirev", "sweep", grid, "--cancel", *options]
 
 
+@pytest.mark.slow
 def test_what_failed_is_a_table_with_the_log_of_each(command: Command, tmp_path: Path, smoke_copy: Path) -> None:
     file = tmp_path / "grid.yaml"
     file.write_text("recipes: tiny_smoke\nmethods: [sft, dpo]\nset: {training.sft.learning_rate: 1e-3}\n")

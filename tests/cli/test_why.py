@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Command, Study
 
 SLOWER = ("--set", "training.sft.learning_rate=1e-4")
@@ -36,6 +38,7 @@ def test_a_step_that_is_named_is_told_in_full(command: Command, smoke: Study) ->
     assert " here in " in told[hit + 1]
 
 
+@pytest.mark.slow
 def test_a_step_is_addressed_as_it_is_printed(command: Command, smoke: Study) -> None:
     asked = ("--recipe", "tiny_smoke", "--store", smoke.store.path)
     told = command("why", "2:train", *asked).stdout

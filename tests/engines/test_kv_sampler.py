@@ -58,6 +58,7 @@ def test_greedy_answers_are_those_of_transformers_generate(folder: Path, prompts
         assert list(ours[prompt.problem_id, 0].token_ids) == expected
 
 
+@pytest.mark.slow
 def test_a_draw_does_not_depend_on_what_else_is_in_the_batch(folder: Path, prompts: tuple[Prompt, ...]) -> None:
     whole = answers(TransformersEngine(folder, None), [Cell(prompts, 0, 16)], WARM)
     small = answers(TransformersEngine(folder, None, batch_size=7), [Cell(prompts, 0, 16)], WARM)

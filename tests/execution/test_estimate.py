@@ -127,6 +127,7 @@ def test_lengths_are_those_of_gold_answers_where_the_task_is_known(tmp_path: Pat
     assert found.trained_tokens == pytest.approx((3 * first + later) * (99 + 97), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_estimate_and_refuses_a_rate_of_nothing(command: Command, tmp_path: Path) -> None:
     done = command("plan", "--recipe", "mistral_mbpp", "--rate", "sample=9000", "--store", tmp_path / "store")
     assert done.returncode == 0, done.stderr

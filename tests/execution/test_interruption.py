@@ -81,6 +81,7 @@ def test_a_thousand_kills_lose_nothing(smoke: Study, tmp_path: Path, seed: int) 
     survives_kills(smoke, tmp_path / "store", kills=50, seed=seed)
 
 
+@pytest.mark.slow
 def test_a_training_killed_on_the_way_goes_on_from_its_checkpoint(
     smoke_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +135,7 @@ def test_ctrl_c_exits_130_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "Traceback" not in stderr
 
 
+@pytest.mark.slow
 def test_ctrl_c_does_not_wait_for_another_process(tmp_path: Path) -> None:
     first = started(tmp_path / "store", "--set", "model.pretrain.sequences=400000")
     said(first, "running")

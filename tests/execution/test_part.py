@@ -14,6 +14,7 @@ from tests.conftest import Study, semantic_digests
 SMALL = ("evaluation.draws.n=2", "sampling.n=4")
 
 
+@pytest.mark.slow
 def test_a_run_until_m_1_goes_on_and_ends_as_one_that_was_never_stopped(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
     def iterated(store: Path, until: int | None = None) -> RunResult:
         (result,) = sirev.iterate("tiny_smoke", methods=["sft"], seeds=[7], overrides=SMALL, store=store, until=until)

@@ -73,6 +73,7 @@ def test_redo_adds_a_realisation_and_the_old_run_keeps_its_own(smoke: Study, smo
     assert result.iterations == smoke.of("sft").iterations
 
 
+@pytest.mark.slow
 def test_a_run_pins_its_realisation_when_another_one_appears(smoke: Study, smoke_copy: Path) -> None:
     """A nondeterministic training: a second realisation of M_2, recorded later, changes no run that stands on the first."""
     store = Store(smoke_copy)
@@ -175,6 +176,7 @@ def test_lora_without_settings_of_its_own_is_lora(smoke_copy: Path) -> None:
     assert states["train:1"] == "run"
 
 
+@pytest.mark.slow
 def test_a_strict_environment_takes_no_shard_of_another_one(smoke_copy: Path) -> None:
     store = Store(smoke_copy)
     before = {record.key for record in store.records.all() if record.action["stage"] == "sample-shard"}
@@ -192,6 +194,7 @@ def test_strict_environment_keys_the_versions(smoke_copy: Path) -> None:
     assert set(loose.values()) == {"hit"}
 
 
+@pytest.mark.slow
 def test_a_failed_stage_names_itself_its_key_and_its_log_and_leaves_the_store_as_it_was(
     smoke: Study, smoke_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def test_m0_is_taken_in_where_the_key_is_that_of_the_action(smoke: Study, archiv
     assert shipped_models.take(store, key, "0" * 64) is None
 
 
+@pytest.mark.slow
 def test_a_run_computes_what_comes_with_sirev_on_request_alone(smoke: Study, archive: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "new")
     heard: list[str] = []
@@ -72,6 +73,7 @@ def test_a_run_computes_what_comes_with_sirev_on_request_alone(smoke: Study, arc
     assert pins == 2 * [run_m0(smoke)[1]]
 
 
+@pytest.mark.slow
 def test_files_that_were_given_up_come_back_from_it(smoke: Study, archive: Path, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
     _, artifact = run_m0(smoke)

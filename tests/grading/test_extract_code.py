@@ -340,6 +340,7 @@ def test_where_nothing_defines_the_name_the_form_decides() -> None:
     "piece",
     [" ", "x ", "x\n", "[", "x,", "```", "``` ", "```\n", "def ", "async ", "f = ", "for ", ":", "\t", ". ", "import ", "'", "*"],
 )
+@pytest.mark.slow
 def test_a_huge_text_takes_no_longer_than_its_length(piece: str) -> None:
     ordinary = min(seconds(F * (5_000 // len(F))) for _ in range(5))
     for beginning in ("", "x", "```", "```py", "async", "def f", "class", "for", "1.", "- "):

@@ -48,6 +48,7 @@ def test_nothing_to_judge_starts_nothing() -> None:
         ("hungry", "error"),
     ],
 )
+@pytest.mark.slow
 def test_only_the_guilty_item_is_blamed(item: str, reason: Reason) -> None:
     items = ["good", "bad", item, "good", "bad"]
     told: list[int] = []
@@ -105,6 +106,7 @@ def test_all_the_guilty_in_one_chunk_are_blamed() -> None:
     assert reasons == ["error", "right", "timeout", "error", "right", "timeout"]
 
 
+@pytest.mark.slow
 def test_a_busy_machine_changes_no_verdict() -> None:
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3 * (os.cpu_count() or 1))]
     try:

@@ -11,6 +11,7 @@ MOST_GROWTH = 3.5
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.slow
 def test_twice_the_text_takes_twice_the_time(name: str) -> None:
     for told, shape in SHAPES.items():
         found = [growth(FUNCTIONS[name], shape, most=1 << 16, enough=0.005)]

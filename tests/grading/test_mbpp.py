@@ -288,6 +288,7 @@ def solutions(published: Published) -> dict[int, tuple[str, str]]:
     }
 
 
+@pytest.mark.slow
 def test_every_reference_solution_is_right(published: Published) -> None:
     rows = solutions(published)
     assert len(rows) == 974
@@ -303,6 +304,7 @@ def labelled(published: Published, models: set[str], prelude: bool) -> dict[tupl
     return {(row["model"], row["task_id"]): (row["is_solved"], grade) for row, grade in zip(rows, grades, strict=True)}
 
 
+@pytest.mark.slow
 def test_without_the_prelude_the_labels_of_two_models_are_ours(published: Published) -> None:
     found = labelled(published, {"starcoder", "codellama"}, prelude=False)
     assert len(found) == 1000

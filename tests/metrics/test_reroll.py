@@ -79,6 +79,7 @@ def studies(number: int, problems: int, new: float, seed: int, replicates: int =
     return found
 
 
+@pytest.mark.slow
 def test_luck_is_rarely_called_new_and_often_selected() -> None:
     found = studies(100, 1_300, 0.0, 1)
     assert np.mean([one.p <= 0.05 for one in found]) < 0.1  # 5 %, and two standard errors

@@ -63,6 +63,7 @@ ODD = {
 }
 
 
+@pytest.mark.slow
 def test_no_result_depends_on_the_shell(smoke: Study, tmp_path: Path, command: Command) -> None:
     store = tmp_path / "odd"
     done = command("iterate", "tiny_smoke", "--method", "sft", "--store", store, **ODD)

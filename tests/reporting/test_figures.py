@@ -151,6 +151,7 @@ def leaders_of(figure: Any) -> list[Any]:
     return [artist for artist in figure.artists if isinstance(artist, Line2D)]
 
 
+@pytest.mark.slow
 def test_figures_are_written_in_three_formats_with_the_same_bytes_in_another_process(tmp_path: Path) -> None:
     written = write_figures(with_nulls(comparison(last=2, names=("sft",))), tmp_path / "one")
     assert [path.name for path in written] == [f"{name}.{form}" for name in FIGURES for form in ("svg", "pdf", "png")]

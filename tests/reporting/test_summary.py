@@ -222,6 +222,7 @@ def test_an_unfinished_run_is_left_out_and_said(smoke: Study, smoke_copy: Path) 
     assert told.notes == (f"{run.id} is not finished, and is left out; `sirev iterate` continues it",)
 
 
+@pytest.mark.slow
 def test_all_seeds_of_the_methods_that_were_run_last_are_shown(smoke_copy: Path) -> None:
     sirev.iterate("tiny_smoke", methods=["dpo"], seeds=[1], store=smoke_copy)
     told = sirev.report(store=smoke_copy)

@@ -131,6 +131,7 @@ def stored(store: Path) -> list[Path]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
+@pytest.mark.slow
 def test_damage_to_any_file_is_found_never_used_and_dropped(small: SmallStore, data: st.DataObject) -> None:
     with copied(small.path) as (place, outside):
         files = stored(place)

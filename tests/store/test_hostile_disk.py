@@ -24,6 +24,7 @@ NEED_SPACE = [name for name in PROGRAMS if not name.startswith(("collect", "stam
 
 
 @pytest.mark.parametrize("name", NEED_SPACE)
+@pytest.mark.slow
 def test_a_disk_full_at_any_write_leaves_a_sound_store_that_goes_on_later(name: str, tmp_path: Path) -> None:
     for what in ("pages", "inodes"):
         failures = int(within("at_every_step", tmp_path, name, what).split()[0])
@@ -36,6 +37,7 @@ def test_a_collection_needs_no_space(name: str, tmp_path: Path) -> None:
         assert within("at_every_step", tmp_path, name, what) == "0 failures\n"
 
 
+@pytest.mark.slow
 def test_a_run_on_a_full_disk_says_which_and_goes_on_once_there_is_space(smoke: Study, tmp_path: Path) -> None:
     told = within("iterated", tmp_path, smoke.store.path, "compare,measure", *range(0, 12, 2), 20)
     assert told.count(" 1 sirev: failed: ") >= 4  # it was full at several steps
@@ -156,6 +158,7 @@ def forget(store: Path, *stages: str) -> None:
 
 
 @pytest.mark.parametrize("said", [errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS], ids=["ENOTSUP", "ENOLCK", "ENOSYS"])
+@pytest.mark.slow
 def test_a_file_system_without_flock_is_no_obstacle(
     shimmed: Callable[..., subprocess.CompletedProcess[str]], smoke: Study, smoke_copy: Path, said: int
 ) -> None:
@@ -183,6 +186,7 @@ DAY = 24 * 3600
 
 
 @pytest.mark.parametrize("after", [0, 1], ids=["from the start", "on the way"])
+@pytest.mark.slow
 def test_a_clock_that_goes_back_changes_no_result(
     shimmed: Callable[..., subprocess.CompletedProcess[str]], smoke: Study, smoke_copy: Path, after: int
 ) -> None:
@@ -194,6 +198,7 @@ def test_a_clock_that_goes_back_changes_no_result(
     assert ", 0 computed" in replay.stderr
 
 
+@pytest.mark.slow
 def test_a_report_is_about_the_last_iterate_though_the_clock_went_back(
     shimmed: Callable[..., subprocess.CompletedProcess[str]], smoke_copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -205,6 +210,7 @@ def test_a_report_is_about_the_last_iterate_though_the_clock_went_back(
     assert '"dpo"' not in told
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_ahead_takes_nothing_from_who_is_writing(
     shimmed: Callable[..., subprocess.CompletedProcess[str]], smoke_copy: Path
 ) -> None:

@@ -48,6 +48,7 @@ def test_m1_is_trained_once_for_three_methods_and_m2_of_dpo_is_that_of_sft_dpo(s
     assert len(records(smoke.store, "pretrain")) == 1
 
 
+@pytest.mark.slow
 def test_one_m0_serves_all_seeds(smoke: Study, smoke_copy: Path) -> None:
     (other,) = sirev.iterate("tiny_smoke", methods=["dpo"], seeds=[1], store=smoke_copy)
     assert "pretrain:0" not in other.computed
@@ -78,6 +79,7 @@ def test_the_first_dpo_loss_is_ln_2_because_the_reference_is_the_model_before(sm
     assert list(losses.values()) == pytest.approx([LN_2, LN_2], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_first_dpo_loss_is_not_ln_2_against_m0(smoke_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sirev.study.steps import ModelWeights, Steps
 
@@ -96,6 +98,7 @@ def test_the_first_dpo_loss_is_not_ln_2_against_m0(smoke_copy: Path, monkeypatch
     assert all(abs(loss - LN_2) > 1e-3 for loss in losses.values())
 
 
+@pytest.mark.slow
 def test_from_base_every_model_starts_from_m0_with_the_same_data(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=["init_from=base"], store=store)
@@ -121,6 +124,7 @@ def test_a_run_with_nothing_to_learn_from_stops_and_says_so(smoke_copy: Path, me
     assert report.to_dict()["studies"][0]["runs"][0]["stopped"] == f"t = 2: {trouble}"
 
 
+@pytest.mark.slow
 def test_a_run_with_nothing_to_learn_from_goes_on_if_the_recipe_says_so(smoke_copy: Path) -> None:
     overrides = [*NOTHING_RIGHT, "training.on_degenerate=continue"]
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], overrides=overrides, store=smoke_copy)
@@ -131,6 +135,7 @@ def test_a_run_with_nothing_to_learn_from_goes_on_if_the_recipe_says_so(smoke_co
     assert not [step for step in result.computed if step.startswith("train:")]
 
 
+@pytest.mark.slow
 def test_what_was_last_trained_on_is_remembered_over_an_iteration_without_training(smoke_copy: Path) -> None:
     # dpo finds no pair at t = 3 among answers that are all alike; sft at t = 4 looks back to D_2.
     overrides = [
@@ -141,6 +146,7 @@ def test_what_was_last_trained_on_is_remembered_over_an_iteration_without_traini
     assert result.notes == {3: "no pair", 4: "nothing new"}
 
 
+@pytest.mark.slow
 def test_answers_that_were_all_trained_on_before_are_nothing_new(smoke_copy: Path) -> None:
     # A learning rate of nearly 0 and almost greedy draws: M_2 says what M_1 said.
     overrides = [

@@ -152,6 +152,7 @@ def test_gold_answers_are_trained_on_for_the_optimizer_steps_of_the_method(nulls
         assert init != nulls.artifact(method, f"train:{t}").semantic
 
 
+@pytest.mark.slow
 def test_where_a_method_stops_so_does_its_gold_run(smoke_copy: Path) -> None:
     sft, gold = sirev.iterate(
         "tiny_smoke", methods=["sft"], nulls=["gold"], overrides=["sampling.max_new_tokens=1"], store=smoke_copy
@@ -164,6 +165,7 @@ def test_where_a_method_stops_so_does_its_gold_run(smoke_copy: Path) -> None:
     assert not [step for step in gold.computed if step.startswith("train")]
 
 
+@pytest.mark.slow
 def test_gold_without_settings_for_sft_is_trained_by_those_of_m1(smoke_copy: Path) -> None:
     overrides = ["methods=[dpo]", "training.sft=null", "T=2"]
     _, gold = sirev.iterate("tiny_smoke", nulls=["gold"], overrides=overrides, store=smoke_copy)

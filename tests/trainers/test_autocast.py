@@ -65,6 +65,7 @@ def trained(arguments: TrainRequest) -> Seen:
 
 
 @pytest.mark.parametrize("settings", [ADAPTER, FULL], ids=["adapter", "full"])
+@pytest.mark.slow
 def test_sft_has_the_losses_of_32_bit_arithmetic(
     base: ModelSource, autocast: Callable[[], None], settings: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -80,6 +81,7 @@ def test_sft_has_the_losses_of_32_bit_arithmetic(
 
 @pytest.mark.parametrize("precompute", [False, True])
 @pytest.mark.parametrize("settings", [ADAPTER, FULL], ids=["adapter", "full"])
+@pytest.mark.slow
 def test_dpo_begins_at_ln_2_and_has_the_losses_of_32_bit_arithmetic(
     base: ModelSource, autocast: Callable[[], None], settings: dict[str, Any], precompute: bool, tmp_path: Path
 ) -> None:

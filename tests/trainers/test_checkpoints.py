@@ -176,6 +176,7 @@ class Training:
         assert not self.arguments.attempts.exists()
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_bit_for_bit(
     case: tuple[str, ModelSource, LoraParameters | None], forks: Forks, tmp_path: Path
 ) -> None:
@@ -191,6 +192,7 @@ def test_a_killed_training_goes_on_bit_for_bit(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+@pytest.mark.slow
 def test_a_training_asked_to_end_saves_the_step_that_it_is_at_and_goes_on_bit_for_bit(
     adapter: ModelSource, number: signal.Signals, forks: Forks, tmp_path: Path
 ) -> None:
@@ -201,6 +203,7 @@ def test_a_training_asked_to_end_saves_the_step_that_it_is_at_and_goes_on_bit_fo
     training.goes_on_from(5)
 
 
+@pytest.mark.slow
 def test_a_training_asked_to_end_while_it_saves_ends_with_that(base: ModelSource, forks: Forks, tmp_path: Path) -> None:
     training = Training(forks, tmp_path, "sft", base)
     training.killed(3, "saving", signal.SIGTERM, "saved after step 3 of 6$")

@@ -195,6 +195,7 @@ def trained(folder: Path, kind: str, model: ModelSource, **settings: Any) -> tup
 
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
 @pytest.mark.parametrize("steps", [2, 3, 7])
+@pytest.mark.slow
 def test_a_number_of_steps_is_trained_exactly_whatever_the_epochs(
     base: ModelSource, kind: str, steps: int, tmp_path: Path
 ) -> None:
@@ -210,6 +211,7 @@ def test_a_number_of_steps_is_trained_exactly_whatever_the_epochs(
     assert [entry["learning_rate"] for entry in result.log][-1] <= FAST["learning_rate"] / 2  # the schedule ends with them
 
 
+@pytest.mark.slow
 def test_as_many_steps_as_the_epochs_have_are_the_same_training(base: ModelSource, tmp_path: Path) -> None:
     assert close(trained(tmp_path / "epochs", "sft", base), trained(tmp_path / "steps", "sft", base, max_steps=6, epochs=1))
 
@@ -239,6 +241,7 @@ ALL_WAYS = pytest.mark.parametrize("started", ["full", "new adapter", "adapter"]
 
 @ALL_WAYS
 @pytest.mark.parametrize("precompute", [False, True])
+@pytest.mark.slow
 def test_dpo_begins_at_ln_2_because_its_reference_is_the_model_before(
     started: tuple[ModelSource, dict[str, Any]], precompute: bool, tmp_path: Path
 ) -> None:
@@ -299,6 +302,7 @@ def answer_logp(model: Any, tokenizer: Any, row: dict[str, str], which: str) -> 
 
 @pytest.mark.parametrize("limits", [{"micro_batch_size": 1}, {"micro_batch_size": 3}, {"micro_batch_tokens": 60}])
 @pytest.mark.parametrize(("kind", "nll_weight"), [("sft", 0.0), ("dpo", 0.0), ("dpo", 0.5)])
+@pytest.mark.slow
 def test_a_batch_in_parts_trains_as_the_whole_does(
     base: ModelSource, kind: str, nll_weight: float, limits: dict[str, int], tmp_path: Path
 ) -> None:
@@ -334,6 +338,7 @@ def forced(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("lora", "cached"), [(None, False), (LORA, True)])
+@pytest.mark.slow
 def test_no_copies_of_all_weights_are_cached_where_all_are_trained(
     base: ModelSource, lora: LoraParameters | None, cached: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -404,6 +409,7 @@ def test_the_log_probabilities_of_a_reference_beside_the_policy_are_those_of_its
         assert pair == pytest.approx([answer_logp(merged, tokenizer, row, which) for which in ("chosen", "rejected")], abs=1e-3)
 
 
+@pytest.mark.slow
 def test_attention_is_what_was_asked_for(base: ModelSource, tmp_path: Path) -> None:
     losses = {name: trained(tmp_path / str(name), "sft", base, attention=name) for name in (None, "sdpa", "eager")}
     assert losses[None][0] == losses["sdpa"][0]
@@ -456,6 +462,7 @@ def test_eight_bit_states_are_those_of_all_weights_but_the_embeddings(tmp_path: 
 
 @ALL_WAYS
 @pytest.mark.parametrize("kind", ["sft", "dpo"])
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_no_weight(started: tuple[ModelSource, dict[str, Any]], kind: str, tmp_path: Path) -> None:
     model, lora = started
     plain = trained(tmp_path / "plain", kind, model, **lora)

@@ -67,6 +67,7 @@ def _open_the_way(paths: set[str]) -> None:
 
 
 @pytest.mark.parametrize("tier", ["A", "B"])
+@pytest.mark.slow
 def test_no_hostile_program_passes_and_every_honest_one_does(tier: str) -> None:
     """One test a tier: the way has to be opened anew for each process that runs some."""
     place = Place(Path(tempfile.mkdtemp(prefix="sirev-user-")))

@@ -41,6 +41,7 @@ def named() -> list[object]:
 
 
 @pytest.mark.parametrize("name", named())
+@pytest.mark.slow
 def test_it_does_not_pass_and_the_next_program_does(name: str, pools: Pools, place: Place) -> None:
     tried = pools.hostile(name, place)
     assert accepted(name, tried), tried

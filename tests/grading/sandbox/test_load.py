@@ -51,6 +51,7 @@ def working(rounds: int) -> Program:
     )
 
 
+@pytest.mark.slow
 def test_a_program_that_takes_a_third_of_its_limit_is_done_on_a_loaded_machine(tier: Tier) -> None:
     limits, rounds = Limits(1), 300_000
     took = min(outcome.cpu for outcome in outcomes([working(rounds)] * 3, limits, tier))

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import sirev
 from sirev.reporting.papers.checklist import AUTHORS, PARTLY, checklist
 from sirev.store.checkout import hand_out
@@ -157,6 +159,7 @@ def test_a_method_with_too_few_seeds_is_named_beside_one_with_enough(tmp_path: P
     ]
 
 
+@pytest.mark.slow
 def test_models_that_a_loop_of_the_store_made_are_not_unknown_nor_trained_twice(
     smoke_copy: Path, smoke: Study, tmp_path: Path
 ) -> None:

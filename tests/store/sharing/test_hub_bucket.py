@@ -79,6 +79,7 @@ def test_what_comes_and_is_not_what_its_name_says_is_not_taken(tmp_path: Path, b
     assert contents(other.path) == contents(store.path)
 
 
+@pytest.mark.slow
 def test_a_passing_fault_is_outlasted(tmp_path: Path, bucket: HubBucketFiles, hub_server: HubServer, store: Store) -> None:
     seen: set[str] = set()
 

@@ -109,6 +109,7 @@ def test_somebody_elses_commit_in_between_loses_nothing(
     assert f"runs/{run.id}.json" in dataset.commits[-1]
 
 
+@pytest.mark.slow
 def test_wrong_bytes_from_the_hub_are_one_line_and_not_taken(
     tmp_path: Path, hub_server: HubServer, dataset: HubRepository, sirev: Sirev, store: Store
 ) -> None:

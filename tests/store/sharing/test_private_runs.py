@@ -112,6 +112,7 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_password_is_used_and_neither_recorded_nor_sent_and_paths_stay_here(
     home: Path, server: tuple[str, type[Guarded]], tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def test_what_is_damaged_there_is_computed_here_with_a_warning(smoke: Study, smo
     assert "other bytes than its name says" in warning
 
 
+@pytest.mark.slow
 def test_a_shared_store_that_goes_away_is_no_reason_to_stop(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
     shutil.rmtree(smoke_copy / "records")
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], store=tmp_path / "mine", remote=str(smoke_copy))

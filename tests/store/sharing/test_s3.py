@@ -230,6 +230,7 @@ def test_two_machines_push_other_results_under_one_name(tmp_path: Path, bucket: 
     assert stores[second].runs.ids() == ["small-sft-s0"]
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_the_rest_moves_the_next_time(tmp_path: Path, bucket: str, remote: Remote, proxy: Proxy) -> None:
     store, other = Store(tmp_path / "first"), Store(tmp_path / "second")
     add_run(store, steps=6)
