@@ -24,6 +24,8 @@ LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)#\s]+)")
 """The target of a link, without its anchor."""
 NAMED = re.compile(r"\[([\w/]+\.md)\](?=\()")
 """The text of a link that is the name of its file."""
+DEMONSTRATION = CHECKOUT / "reports" / "tiny.html"
+"""The page that `make demo` writes. A site that is built afterwards has it, and a link to it."""
 EXAMPLE = re.compile(r"(?:^sirev .*\n)+", re.M)
 
 
@@ -32,6 +34,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     files.append(File.generated(config, "commands.md", content=commands()))
     for source, page in PAGES.items():
         files.append(File.generated(config, page, content=(CHECKOUT / source).read_text()))
+    if DEMONSTRATION.is_file():
+        files.append(File.generated(config, "tiny.html", abs_src_path=str(DEMONSTRATION)))
     linked = {target for file in files.documentation_pages() for target in targets(file)}
     for target in sorted(linked - PAGES.keys()):
         if not target.startswith("docs/") and (CHECKOUT / target).is_file():
@@ -50,6 +54,10 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         file = files.get_file_from_path(posixpath.basename(text[1]).lower())
         return f"[{file.page.title}]" if file and file.page and file.page.title else text[0]
 
+    if page.file.src_uri == "demonstration.md" and DEMONSTRATION.is_file():
+        title, _, rest = markdown.partition("\n\n")
+        link = "[The page of one such run](tiny.html){ target=_blank } has the figures, the tables and every answer."
+        markdown = f"{title}\n\n{link}\n\n{rest}"
     return LINK.sub(turned, NAMED.sub(called, markdown))
 
 
