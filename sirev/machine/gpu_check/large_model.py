@@ -25,7 +25,7 @@ from sirev.processes.requests import Emit, Progress
 from sirev.processes.resident import ChildFailed
 from sirev.processes.torch_gpu import torch_gpu
 from sirev.store.provenance import now
-from sirev.trainers.dispatch import TrainRequest
+from sirev.trainers.dispatch import TrainingProgress, TrainRequest
 from sirev.trainers.models import ModelSource
 
 STEPS = 4
@@ -72,13 +72,13 @@ def make_configuration(request: ShapeRequest, emit: Emit[Progress]) -> None:
     tokenizer.save_pretrained(request.folder)
 
 
-def large_training(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
+def large_training(request: TrainRequest, emit: Emit[TrainingProgress]) -> WatchedTraining:
     """Train a model whose folder has no weights: they are random, made in memory, and the base is never written or read."""
     with _random_weights():
         return watched_training(request, emit)
 
 
-LargeWork = Callable[[TrainRequest, Emit[Progress]], WatchedTraining]
+LargeWork = Callable[[TrainRequest, Emit[TrainingProgress]], WatchedTraining]
 """The work of a child process: `large_training` or a variant."""
 
 

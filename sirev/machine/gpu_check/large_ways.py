@@ -13,10 +13,10 @@ from sirev.machine.gpu_check.large_model import STEPS, large_training, letters, 
 from sirev.machine.gpu_check.running import Bench, Notes
 from sirev.machine.gpu_check.training import losses_apart
 from sirev.machine.gpu_check.watching import WatchedTraining
-from sirev.processes.requests import Emit, Progress
+from sirev.processes.requests import Emit
 from sirev.processes.torch_gpu import torch_gpu
 from sirev.recipe import load_recipe
-from sirev.trainers.dispatch import TrainRequest
+from sirev.trainers.dispatch import TrainingProgress, TrainRequest
 from sirev.trainers.parts import PartLimits
 
 _LOSS = 0.05
@@ -27,7 +27,7 @@ _COPIES = 1.5
 """Bytes per weight that autocast's cache takes at least; its copy has two."""
 
 
-def training_in_given_order(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
+def training_in_given_order(request: TrainRequest, emit: Emit[TrainingProgress]) -> WatchedTraining:
     """Train as `large_training` does, with batches cut in the given order instead of by length."""
     from sirev.trainers import parts
 
@@ -70,7 +70,7 @@ def sorted_batches(bench: Bench) -> Notes:
     return notes
 
 
-def full_training(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
+def full_training(request: TrainRequest, emit: Emit[TrainingProgress]) -> WatchedTraining:
     """Train as `large_training` does, but save nothing: it would be all weights of a large model."""
     from sirev.trainers import trl_steps
 
@@ -78,7 +78,7 @@ def full_training(request: TrainRequest, emit: Emit[Progress]) -> WatchedTrainin
         return large_training(request, emit)
 
 
-def full_training_with_cache(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
+def full_training_with_cache(request: TrainRequest, emit: Emit[TrainingProgress]) -> WatchedTraining:
     """As `full_training`, with autocast's cache, which a run switches off."""
     from sirev.trainers import trl_steps
 

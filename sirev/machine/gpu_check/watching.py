@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sirev.processes.requests import Emit, Progress
-from sirev.trainers.dispatch import Trained, TrainRequest, train
+from sirev.processes.requests import Emit
+from sirev.trainers.dispatch import Trained, TrainingProgress, TrainRequest, train
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class WatchedTraining:
         return [loss if (loss := entry.get("loss")) is not None else float("nan") for entry in self.trained.log]
 
 
-def watched_training(request: TrainRequest, emit: Emit[Progress]) -> WatchedTraining:
+def watched_training(request: TrainRequest, emit: Emit[TrainingProgress]) -> WatchedTraining:
     """Train as a run does, and record observations."""
     import torch
 
     times: list[float] = []
 
-    def step(event: Progress) -> None:
+    def step(event: TrainingProgress) -> None:
         times.append(time.monotonic())
         emit(event)
 

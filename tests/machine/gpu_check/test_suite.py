@@ -7,15 +7,18 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sirev.execution.children import gpu
 from sirev.execution.measured_rates import MeasuredRate, load_rates
-from sirev.machine.gpu_check import suite
+from sirev.machine.gpu_check import large_model, large_ways, suite, watching
 from sirev.machine.gpu_check.running import Bench, Check, Notes
 from sirev.machine.gpu_check.suite import GPU_CHECKS, WHOLE_RUN
 from sirev.machine.vllm_build import why_no_vllm
+from sirev.processes.requests import messages_of
+from sirev.trainers.dispatch import TrainingProgress
 from tests import resident_work
 from tests.conftest import SIREV, Command
 
@@ -90,6 +93,20 @@ def test_logs_of_children_stay_where_a_check_failed(monkeypatch: pytest.MonkeyPa
     (log,) = logs.iterdir()
     assert str(log) in result.told
     assert "ValueError" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        watching.watched_training,
+        large_model.large_training,
+        large_ways.training_in_given_order,
+        large_ways.full_training,
+        large_ways.full_training_with_cache,
+    ],
+)
+def test_a_training_of_a_check_sends_the_events_of_a_training(work: Any) -> None:
+    assert messages_of(work).event is TrainingProgress
 
 
 @pytest.mark.slow
