@@ -285,11 +285,11 @@ def _await_end(futures: Sequence[Future[RunResult]], seconds: float = math.inf) 
 
 
 def _through(store: Store, url: str, run: Run, listener: Listener, answers: bool) -> Through:
-    from sirev.store.sharing.answering import AGAIN_SECONDS
+    from sirev.store.sharing.answering import RETRY_SECONDS
     from sirev.store.sharing.read_through import ReadThrough
     from sirev.store.sharing.remote import Remote  # fsspec; a replay has no use for it
 
-    through = ReadThrough(store, Remote(url), lambda text: listener.warn(run, text), after=0.0 if answers else AGAIN_SECONDS)
+    through = ReadThrough(store, Remote(url), lambda text: listener.warn(run, text), after=0.0 if answers else RETRY_SECONDS)
     if answers:
         through.check()
     return through

@@ -35,14 +35,14 @@ def shared_store_answers(remote: str | None, push: bool, run: Run, listener: Lis
     check_push(push, remote)
     if remote is None:
         return True
-    from sirev.store.sharing.answering import AGAIN_SECONDS, ANSWER_SECONDS, await_answer
+    from sirev.store.sharing.answering import ANSWER_SECONDS, RETRY_SECONDS, await_answer
     from sirev.store.sharing.remote import Remote  # fsspec, only needed here
 
     try:
         await_answer(Remote(remote), listener.asking, ANSWER_SECONDS)
     except RemoteFailed as error:
         later = "; new results are sent at the end" if push else ""
-        without = f"this command computes without it, and asks again in {AGAIN_SECONDS / 60:.0f} minutes{later}"
+        without = f"this command computes without it, and asks again in {RETRY_SECONDS / 60:.0f} minutes{later}"
         listener.warn(run, f"{error}; {then or without}")
         return False
     return True

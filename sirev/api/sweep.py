@@ -177,7 +177,7 @@ class GridSweep:
 
         One that did not answer is asked again after a while, not by each segment.
         """
-        if self._answering is None or (not self._answering and time.monotonic() > self._asked + answering.AGAIN_SECONDS):
+        if self._answering is None or (not self._answering and time.monotonic() > self._asked + answering.RETRY_SECONDS):
             first = next(iter(self.runs.values()))
             self._answering = shared_store_answers(self.remote, self.push, first.run, listener, then)
             self._asked = time.monotonic()

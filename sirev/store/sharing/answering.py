@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 10.0
 """Longest wait for the first answer of a shared store. Its libraries retry for half a minute, or without limit."""
-AGAIN_SECONDS = 300.0
+RETRY_SECONDS = 300.0
 """After this time, a shared store that did not answer is asked again."""
 MOMENT_SECONDS = 1.0
 """Wait without a message."""
