@@ -22,6 +22,7 @@ import sirev
 from sirev.api.iterate import RunResult
 from sirev.processes import termination
 from sirev.store.artifacts import Artifact
+from sirev.store.runs import Run
 from sirev.store.sharing import backend
 from tests.forked import Forks
 from tests.hub_cache import HubCache
@@ -75,10 +76,14 @@ class Study:
     def of(self, method: str) -> RunResult:
         return next(result for result in self.results if result.method == method)
 
-    def artifact(self, method: str, step: str) -> Artifact:
-        run = self.store.runs.get(self.of(method).id)
+    def run(self, method: str, store: sirev.Store | None = None) -> Run:
+        """The record of a method's run, or that of a copy of the store."""
+        run = (store or self.store).runs.get(self.of(method).id)
         assert run is not None
-        return self.store.artifact(run.pins[step].artifact)
+        return run
+
+    def artifact(self, method: str, step: str) -> Artifact:
+        return self.store.artifact(self.run(method).pins[step].artifact)
 
 
 @pytest.fixture(scope="session")

@@ -71,8 +71,7 @@ def test_without_pandas_a_line_says_so(smoke: Study, monkeypatch: pytest.MonkeyP
 
 def test_answers_that_the_store_lacks_are_a_line(smoke: Study, tmp_path: Path) -> None:
     store = Store(shutil.copytree(smoke.store.path, tmp_path / "store"))
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     pin = run.pins["sample/test:2"]
     store.records.path(pin.key, pin.artifact).unlink()
     assert f"lacks {run.id}:2:sample/test: sirev store verify" in refused(run.id, 2, store=store)

@@ -96,8 +96,7 @@ def test_lm_eval_results_stand_beside_the_samples(smoke: Study, tmp_path: Path) 
 
 def test_the_base_model_is_that_of_each_evaluated_model(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
     store = sirev.Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     models = [
         {"step": f"m{t}", "name": name, "revision": "main"} for t, name in enumerate(("org/one", "org/two", "org/three"), 1)
     ]

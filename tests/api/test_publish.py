@@ -78,8 +78,7 @@ def test_the_card_is_one_that_the_hub_reads(smoke: Study, published: HubReposito
 
 
 def test_the_card_says_how_it_was_trained_and_what_it_is_known_by(smoke: Study, published: HubRepository) -> None:
-    run = smoke.store.runs.get(smoke.of("dpo").id)
-    assert run is not None
+    run = smoke.run("dpo")
     pin = run.pins["train:2"]
     record = smoke.store.records.get(pin.key, pin.artifact)
     assert record is not None
@@ -114,8 +113,7 @@ def test_a_base_with_a_chat_template_that_the_run_did_without_is_asked_without(
     smoke_copy: Path, smoke: Study, hub_server: HubServer
 ) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     for asked, words in ((False, " --chat never"), (True, "")):
         run.settings["model"] = {**run.settings["model"], "name": "org/base", "chat_template": asked}
         store.runs.save(run)
@@ -143,8 +141,7 @@ def test_hours_of_a_training_that_was_interrupted_are_not_called_whole(
     smoke_copy: Path, smoke: Study, hub_server: HubServer
 ) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     pin = run.pins["train:2"]
     record = store.records.get(pin.key, pin.artifact)
     assert record is not None
@@ -158,8 +155,7 @@ def test_hours_of_a_training_that_was_interrupted_are_not_called_whole(
 
 def test_problems_of_its_makers_are_not_called_the_readers(smoke_copy: Path, smoke: Study, hub_server: HubServer) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     run.settings["task"] = {"name": "jsonl", "data": {"hub": None, "path": "/home/somebody/rows"}}
     store.runs.save(run)
     sirev.publish(f"{run.id}:2", "team/model", store=store)
@@ -173,8 +169,7 @@ def test_problems_of_its_makers_are_not_called_the_readers(smoke_copy: Path, smo
 
 def test_the_recipe_beside_it_has_the_settings_of_the_run(smoke: Study, published: HubRepository, tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_bytes(published.files["recipe.yaml"])
-    run = smoke.store.runs.get(smoke.of("dpo").id)
-    assert run is not None
+    run = smoke.run("dpo")
     assert sirev.load_recipe(tmp_path / "recipe.yaml").settings() == run.settings
 
 
@@ -311,8 +306,7 @@ def test_the_recipe_of_a_model_on_a_local_base_names_that_of_the_hub(
     base.files["model.safetensors"] = (folder / "model.safetensors").read_bytes()
     digest = LocalFiles(store.objects).digest(folder, local_files(folder))
     m0 = store.publish({"stage": "model"}, Output(files={REFERENCE: canonical_json({"digest": digest})}))
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     del run.pins["pretrain:0"]
     run.pins["model:0"] = Pin(keys_of(store, m0.digest)[0], m0.digest)
     run.settings["model"] = {**run.settings["model"], "name": str(folder), "pretrain": None, "architecture": None}
@@ -338,8 +332,7 @@ def test_a_fine_tune_of_a_model_on_the_hub_names_it_and_its_licence(
     store = Store(smoke_copy)
     reference = canonical_json({"hub": "org/base", "commit": base.head()})
     m0 = store.publish({"stage": "model"}, Output(files={REFERENCE: reference}))
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     del run.pins["pretrain:0"]
     run.pins["model:0"] = Pin(keys_of(store, m0.digest)[0], m0.digest)
     store.runs.save(run)
@@ -386,8 +379,7 @@ def test_what_was_published_loads_in_transformers_and_peft_as_it_is(
 
 def test_a_local_base_shows_no_path_of_this_machine(smoke_copy: Path, smoke: Study, hub_server: HubServer) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     run.settings["model"] = {**run.settings["model"], "name": "/home/somebody/secret/mistral"}
     run.settings["task"] = {**run.settings["task"], "data": {"hub": None, "path": "/home/somebody/secret/rows"}}
     store.runs.save(run)
@@ -476,8 +468,7 @@ def test_what_can_not_be_published_is_one_line(
 
 def test_a_run_that_stopped_has_no_model_of_a_later_t(smoke_copy: Path, smoke: Study, hub_server: HubServer) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     run.pins = {step: pin for step, pin in run.pins.items() if not step.endswith(":3") or step == "select:3"}  # an empty D_3
     run.status, run.reason = "stopped", "t = 3: no correct answer"
     store.runs.save(run)
@@ -494,8 +485,7 @@ def test_the_card_of_m_0_names_the_models_that_were_trained_from_it(
     smoke_copy: Path, smoke: Study, hub_server: HubServer
 ) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     run.pins = {step: pin for step, pin in run.pins.items() if not step.endswith(":3") or step == "select:3"}  # an empty D_3
     run.status, run.reason = "stopped", "t = 3: no correct answer"
     store.runs.save(run)

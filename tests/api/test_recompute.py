@@ -64,8 +64,7 @@ def test_a_sample_is_spread_over_the_stages_and_a_larger_one_holds_it(smoke: Stu
 
 def test_grades_that_lie_are_found_though_every_digest_is_right(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     honest = store.artifact(run.pins["grade/draws:2"].artifact)
     rows = honest.rows("grades")
     at = next(i for i, row in enumerate(rows) if not row["correct"])
@@ -82,8 +81,7 @@ def test_grades_that_lie_are_found_though_every_digest_is_right(smoke: Study, sm
 
 def test_measures_that_lie_are_found_by_their_file(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("dpo").id)
-    assert run is not None
+    run = smoke.run("dpo", store)
     told = store.artifact(run.pins["measure/draws:2"].artifact).json("measures.json")
     told["problems"][0]["correct"] += 1
     repinned(store, run, "measure/draws:2", Output(files={"measures.json": json.dumps(told).encode()}))
@@ -94,8 +92,7 @@ def test_measures_that_lie_are_found_by_their_file(smoke: Study, smoke_copy: Pat
 
 def test_what_no_stage_could_have_made_does_not_come_out_at_all(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     pin = run.pins["grade/draws:2"]
     record = store.records.get(pin.key, pin.artifact)
     assert record is not None
@@ -109,8 +106,7 @@ def test_what_no_stage_could_have_made_does_not_come_out_at_all(smoke: Study, sm
 
 def test_steps_of_other_versions_and_with_lost_inputs_are_skipped_with_the_reason(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     pins = {}
     changes: dict[str, dict[str, Any]] = {
         "grade/greedy:1": {"version": 99},

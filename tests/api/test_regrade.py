@@ -54,8 +54,7 @@ def flips(before: Artifact, after: Artifact) -> list[tuple[str, int, str, str]]:
 
 
 def test_by_its_own_graders_every_step_of_a_run_stays_as_it_is(smoke: Study) -> None:
-    run = smoke.store.runs.get(smoke.of("sft-dpo").id)
-    assert run is not None
+    run = smoke.run("sft-dpo")
     before = touched(smoke.store.path)
     found = sirev.regrade(run.id, store=smoke.store)
     assert {one.step for one in found.steps} == {name for name in run.pins if name.startswith("grade/")}
@@ -127,8 +126,7 @@ def test_new_grades_have_provenance(smoke: Study, smoke_copy: Path) -> None:
 def test_a_run_regraded_stands_on_its_own_realisation(smoke: Study, smoke_copy: Path) -> None:
     """Other answers to the same question, recorded later: what is regraded are those that the run pinned."""
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     pin = run.pins["sample/test/greedy:1"]
     record = store.records.get(pin.key, pin.artifact)
     assert record is not None
@@ -171,8 +169,7 @@ def test_damaged_answers_are_named_and_the_rest_is_regraded(smoke: Study, smoke_
 
 def test_an_unfinished_run_is_regraded_as_far_as_it_got(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     run.status, run.redo = "running", ["grade"]  # which is for `iterate` to do
     run.pins = {name: pin for name, pin in run.pins.items() if not name.endswith(":3") and name != "grade/draws:2"}
     run.pins["sample/test/greedy:2"] = run.pins["sample/test/greedy:1"]  # sampled anew, not graded yet
@@ -258,8 +255,7 @@ def test_a_grader_that_can_not_be_is_one_clear_line(smoke: Study, override: str,
 
 def test_settings_that_this_version_does_not_know_are_named_by_their_run(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     run.settings["evaluation"]["grader"]["name"] = "by_dice"
     store.runs.save(run)
     line = refused(run.id, smoke_copy)

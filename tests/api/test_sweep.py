@@ -149,8 +149,7 @@ SHARED_GRID = (
 
 def _another_model(smoke: Study, path: Path) -> tuple[str, str]:
     """Make a store whose only result is another model for the smoke study's M_1: the key, and the model's digest."""
-    run = smoke.store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft")
     first, second = run.pins["train:1"], smoke.artifact("sft", "train:2")
     record = smoke.store.records.get(first.key, first.artifact)
     assert record is not None

@@ -210,8 +210,7 @@ def test_what_redo_asks_for_is_no_hit_though_it_is_stored(smoke: Study) -> None:
 
 def test_an_interrupted_redo_is_still_told(smoke_copy: Path, smoke: Study) -> None:
     store = sirev.Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     store.runs.save(replace(run, id=f"{run.id}-r2", realisation=2, status="running", redo=["train:2"]))
     assert only(asked(store, methods=["sft"]), "train:2").cause == "redo"
 
@@ -239,8 +238,7 @@ def test_a_method_that_never_ran_differs_in_all_that_it_is(smoke_copy: Path) -> 
 
 def test_what_came_from_another_store_is_said(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     pin = run.pins["train:1"]
     record = store.records.get(pin.key, pin.artifact)
     assert record is not None

@@ -84,8 +84,7 @@ def test_damage_that_can_not_be_dropped_is_1(small: SmallStore, command: Command
 
 def test_a_repaired_study_is_computed_to_the_same_end(smoke: Study, smoke_copy: Path, command: Command) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     spoil(store.records.path(run.pins["grade/draws:2"].key, run.pins["grade/draws:2"].artifact))
     spoil(store.artifact(run.pins["measure/draws:2"].artifact).path("measures.json"))
     stopped = command("iterate", "--recipe", "tiny_smoke", "--store", smoke_copy)

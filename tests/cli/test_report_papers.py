@@ -87,8 +87,7 @@ def test_a_sweep_without_a_finished_run_is_one_clear_line(
     command: Command, smoke_copy: Path, smoke: Study, tmp_path: Path
 ) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     store.runs.save(replace(run, status="running"))
     (tmp_path / "grid.yaml").write_text("recipes: tiny_smoke\nmethods: [sft]\n")
     done = command("report", "checklist", "--sweep", "grid.yaml", "--store", smoke_copy)

@@ -32,8 +32,7 @@ def test_a_report_with_holes_says_so_on_stderr_and_ends_with_1(
     smoke: Study, smoke_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = sirev.Store(smoke_copy)
-    dpo = store.runs.get(smoke.of("dpo").id)
-    assert dpo is not None
+    dpo = smoke.run("dpo", store)
     pin = dpo.pins["train:3"]
     store.records.path(pin.key, pin.artifact).unlink()
     assert report(smoke_copy, "training", "json") == 1

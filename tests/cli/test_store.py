@@ -96,8 +96,7 @@ def test_show_takes_any_beginning_and_any_kind_of_thing(told: Callable[..., Any]
 
 
 def test_log_tells_a_runs_steps_in_their_order_and_everything_else(told: Callable[..., Any], smoke: Study) -> None:
-    run = smoke.store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft")
     steps = told("log", run.id, "--format", "json")["log"]
     assert {step["steps"][0]["step"] for step in steps} == set(run.pins)
     assert [step["when"] for step in steps] == sorted(step["when"] for step in steps)

@@ -53,8 +53,7 @@ def test_eight_processes_compute_each_step_of_a_study_once(smoke: Study, tmp_pat
     command = [SIREV, "iterate", "--recipe", "tiny_smoke", "--method", "sft", "--store", tmp_path / "store"]
     ended = at_once(command, 8)
     counts = [re.search(r"(\d+) steps cached, (\d+) computed", stderr) for _, stderr in ended]
-    run = smoke.store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft")
     assert sum(int(found[2]) for found in counts if found) == len({pin.key for pin in run.pins.values()})
     assert len({stdout for stdout, _ in ended}) == 1
     assert_sound(tmp_path / "store")

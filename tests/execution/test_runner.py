@@ -42,8 +42,7 @@ def test_a_replay_computes_nothing_and_writes_nothing(smoke: Study) -> None:
 
 def test_a_deleted_result_is_computed_again_and_equal_results_cut_off_what_follows(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     store.records.path(run.pins["train:2"].key, run.pins["train:2"].artifact).unlink()
     (result,) = sirev.iterate("tiny_smoke", methods=["sft"], store=smoke_copy)
     assert result.computed == ("train:2",)  # it yields the same weights, so everything below it still hits
@@ -51,8 +50,7 @@ def test_a_deleted_result_is_computed_again_and_equal_results_cut_off_what_follo
 
 def test_a_damaged_artifact_is_never_used_and_mended_by_the_next_command(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     entry = store.artifact(run.pins["compare"].artifact).manifest["files"]["comparison.json"]
     path = store.objects.path(entry["sha256"])
     path.chmod(0o644)
@@ -77,8 +75,7 @@ def test_redo_adds_a_realisation_and_the_old_run_keeps_its_own(smoke: Study, smo
 def test_a_run_pins_its_realisation_when_another_one_appears(smoke: Study, smoke_copy: Path) -> None:
     """A nondeterministic training: a second realisation of M_2, recorded later, changes no run that stands on the first."""
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     pin = run.pins["train:2"]
     record = store.records.get(pin.key, pin.artifact)
     other = store.artifact(run.pins["train:3"].artifact)  # stands in for other weights of the same training
@@ -128,8 +125,7 @@ def test_a_redo_of_a_step_that_no_run_has_is_refused_and_makes_no_run(smoke: Stu
 
 def test_an_interruption_does_not_forget_what_a_finished_run_stood_on(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     store.records.path(run.pins["measure/greedy:1"].key, run.pins["measure/greedy:1"].artifact).unlink()
     train, record = run.pins["train:2"], store.objects.path(run.pins["train:2"].artifact)
     assert record.is_file()

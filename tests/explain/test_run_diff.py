@@ -13,24 +13,18 @@ from sirev.explain.recorded import Recorded
 from sirev.explain.run_diff import Difference, lines, run_difference
 from sirev.stages import source
 from sirev.store.artifacts import Output
-from sirev.store.runs import Pin, Run
+from sirev.store.runs import Pin
 from tests.conftest import Study
 
 
-def run_of(smoke: Study, method: str) -> Run:
-    run = smoke.store.runs.get(smoke.of(method).id)
-    assert run is not None
-    return run
-
-
 def of_methods(smoke: Study, one: str, other: str) -> Difference:
-    return run_difference(smoke.store, run_of(smoke, one), run_of(smoke, other))
+    return run_difference(smoke.store, smoke.run(one), smoke.run(other))
 
 
 def test_a_run_does_not_part_from_itself(smoke: Study) -> None:
     found = of_methods(smoke, "sft", "sft")
     assert found.first is None
-    assert len(found.equal) == len(run_of(smoke, "sft").pins)
+    assert len(found.equal) == len(smoke.run("sft").pins)
     assert lines(found)[1:] == ["the same settings", f"no difference: all {len(found.equal)} steps are identical"]
 
 
@@ -57,7 +51,7 @@ def test_what_follows_is_told_with_what_it_goes_back_to(smoke: Study) -> None:
 
 def test_steps_are_in_the_order_of_the_algorithm_though_files_sort_them(smoke: Study) -> None:
     (planner,) = plans(Request.of("tiny_smoke", methods=["sft"], store=smoke.store)).planners
-    course = Recorded(smoke.store).course(run_of(smoke, "sft"))
+    course = Recorded(smoke.store).course(smoke.run("sft"))
     place = {name: i for i, name in enumerate(course.steps)}
     assert set(place) == set(planner.steps)
     made_by = {step.artifact.semantic: name for name, step in reversed(planner.steps.items()) if step.artifact}
@@ -79,7 +73,7 @@ def test_a_setting_that_differs_is_named_with_the_first_step_it_changes(smoke: S
     assert step.key is not None
     pins = {name: Pin(one.key, one.artifact.digest) for name, one in planner.steps.items() if one.key and one.artifact}
     pins["train:2"] = Pin(step.key, store.publish(step.action, Output(files={"model.safetensors": b"x"})).digest)
-    found = run_difference(store, run_of(smoke, "sft"), replace(planner.run, pins=pins))
+    found = run_difference(store, smoke.run("sft"), replace(planner.run, pins=pins))
     assert [change.words() for change in found.settings] == ["training.sft.learning_rate 0.002 -> 0.0001"]
     assert [parting.step for parting in found.partings] == ["train:2"]
     assert "compare" in found.only_a
@@ -88,7 +82,7 @@ def test_a_setting_that_differs_is_named_with_the_first_step_it_changes(smoke: S
 
 def test_another_realisation_is_told_and_not_taken_for_another_action(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
-    a = run_of(smoke, "sft")
+    a = smoke.run("sft")
     record = store.records.get(a.pins["train:2"].key, a.pins["train:2"].artifact)
     assert record is not None
     again = store.publish(record.action, Output(files={"model.safetensors": b"another"}))
@@ -103,7 +97,7 @@ def test_another_action_with_the_same_result_is_told_apart(
 ) -> None:
     monkeypatch.setattr(source, "STAGE", replace(source.STAGE, version=source.STAGE.version + 1))
     store = sirev.Store(smoke_copy)
-    before = run_of(smoke, "sft")
+    before = smoke.run("sft")
     sirev.iterate("tiny_smoke", methods=["sft"], store=store)
     after = store.runs.get(before.id)
     assert after is not None
@@ -115,7 +109,7 @@ def test_another_action_with_the_same_result_is_told_apart(
 
 def test_steps_whose_record_is_gone_are_named(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
-    a, b = run_of(smoke, "sft"), run_of(smoke, "dpo")
+    a, b = smoke.run("sft"), smoke.run("dpo")
     store.records.path(b.pins["train:3"].key, b.pins["train:3"].artifact).unlink()
     found = run_difference(store, a, b)
     assert found.unrecorded == ("train:3",)

@@ -26,8 +26,7 @@ def test_the_explorer_has_every_problem_with_answers_at_every_t(smoke: Study) ->
 def lacking(smoke: Study, folder: Path, *steps: str) -> Store:
     """The store without the manifests of some steps of sft."""
     store = sirev.Store(folder)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     for step in steps:
         store.objects.path(run.pins[step].artifact).unlink()
     return sirev.Store(folder)
@@ -56,8 +55,7 @@ def test_answers_that_the_store_lost_are_named_and_all_others_are_there(smoke: S
 def test_a_damaged_file_is_called_damaged(smoke: Study, smoke_copy: Path) -> None:
     report = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke_copy)
     store = sirev.Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    assert smoke.run("sft", store)
     table = next(iter((smoke.artifact("sft", "sample/test:2")).manifest["files"].values()))
     path = store.objects.path(table["object"] if "object" in table else table["sha256"])
     path.chmod(0o644)

@@ -212,8 +212,7 @@ def test_an_empty_store_says_what_to_run_first(tmp_path: Path) -> None:
 
 def test_an_unfinished_run_is_left_out_and_said(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
-    run = store.runs.get(smoke.of("dpo").id)
-    assert run is not None
+    run = smoke.run("dpo", store)
     run.status = "running"
     del run.pins["compare"]
     store.runs.save(run)
@@ -233,8 +232,7 @@ def test_all_seeds_of_the_methods_that_were_run_last_are_shown(smoke_copy: Path)
 
 def test_while_other_seeds_go_on_the_finished_ones_are_shown(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     going = replace(run, id=run.id.replace("-s0-", "-s1-"), seed=1, invocation=f"9{run.invocation}", status="running", pins={})
     store.runs.save(going)
     told = sirev.report(store=smoke_copy)
@@ -246,8 +244,7 @@ def test_while_other_seeds_go_on_the_finished_ones_are_shown(smoke: Study, smoke
 
 def test_what_the_store_lacks_is_named_with_what_mends_it(smoke: Study, smoke_copy: Path) -> None:
     store = sirev.Store(smoke_copy)
-    run = store.runs.get(smoke.of("dpo").id)
-    assert run is not None
+    run = smoke.run("dpo", store)
     pin = run.pins["train:3"]
     store.records.path(pin.key, pin.artifact).unlink()
     told = sirev.report("training", recipes=["tiny_smoke"], store=smoke_copy)

@@ -2,19 +2,12 @@ from __future__ import annotations
 
 from sirev.reporting.summary import report
 from sirev.reporting.tracked import tracked_values
-from sirev.store.runs import Run
 from sirev.study.comparing import comparison, comparison_at, recorded_measures
 from tests.conftest import Study
 
 
-def _run(smoke: Study) -> Run:
-    run = smoke.store.runs.get(smoke.of("sft").id)
-    assert run is not None
-    return run
-
-
 def test_values_are_those_of_the_report_s_rows_under_their_names(smoke: Study) -> None:
-    run = _run(smoke)
+    run = smoke.run("sft")
     rows = report("all", runs=[run.id], store=smoke.store).rows()
     found = tracked_values(comparison(smoke.store, [run]), 3)
     numbers = {name: value for name, value in found.items() if name != "headline"}
@@ -24,12 +17,12 @@ def test_values_are_those_of_the_report_s_rows_under_their_names(smoke: Study) -
 
 
 def test_the_headline_is_said_of_the_last_model_alone(smoke: Study) -> None:
-    compared = comparison(smoke.store, [_run(smoke)])
+    compared = comparison(smoke.store, [smoke.run("sft")])
     assert ["headline" in tracked_values(compared, t) for t in (1, 2, 3)] == [False, False, True]
 
 
 def test_what_is_sent_while_a_run_goes_on_is_what_the_whole_says_later(smoke: Study) -> None:
-    run = _run(smoke)
+    run = smoke.run("sft")
     whole = comparison(smoke.store, [run])
     for t in (1, 2):
         early = comparison_at(*recorded_measures(smoke.store, run), t)

@@ -112,8 +112,7 @@ def test_what_is_missing_from_a_store_or_damaged_in_it_is_still_a_sentence(place
 def test_an_incomplete_page_does_not_say_where_the_store_lies(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
     report = sirev.report(recipes=["tiny_smoke"], methods=["sft"], store=smoke_copy)
     store = sirev.Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     store.objects.path(run.pins["sample/test/greedy:2"].artifact).unlink()
     page = write_page(report, sirev.Store(smoke_copy), tmp_path / "report.html")
     text = page.path.read_text()

@@ -58,8 +58,7 @@ def test_one_m0_serves_all_seeds(smoke: Study, smoke_copy: Path) -> None:
 
 def test_every_model_continues_the_one_before_it_and_dpo_refers_to_it(smoke: Study) -> None:
     store = smoke.store
-    run = store.runs.get(smoke.of("sft-dpo").id)
-    assert run is not None
+    run = smoke.run("sft-dpo", store)
     said = {step: store.artifact(pin.artifact).semantic for step, pin in run.pins.items()}
     for t, kind in ((2, "dpo"), (3, "sft")):
         record = store.records.get(run.pins[f"train:{t}"].key, run.pins[f"train:{t}"].artifact)

@@ -12,8 +12,7 @@ from tests.conftest import Study, tree
 
 
 def test_one_run_alone_is_what_it_pinned(smoke: Study) -> None:
-    run = smoke.store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft")
     assert comparison(smoke.store, [run]) == smoke.artifact("sft", "compare").json("comparison.json")
 
 

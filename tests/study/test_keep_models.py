@@ -50,8 +50,7 @@ def test_best_keeps_the_model_with_the_highest_pass_at_1(smoke: Study, smoke_cop
 
 def test_a_run_that_is_not_finished_keeps_all_of_its_models(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     run.status = "running"
     assert models_to_drop(store, [run], "none") == set()
 
@@ -82,8 +81,7 @@ def test_a_model_that_is_needed_again_is_trained_again_with_all_that_it_stands_o
 def test_a_model_that_comes_out_different_is_not_put_in_the_place_of_the_old_one(smoke: Study, smoke_copy: Path) -> None:
     """M_3's weights stand in for another realisation of M_2: what a GPU gives when it trains again."""
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", store)
     pin, other = run.pins["train:2"], run.pins["train:3"].artifact
     record = store.records.get(pin.key, pin.artifact)
     assert record is not None

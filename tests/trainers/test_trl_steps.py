@@ -31,8 +31,7 @@ from tests.trainers.training_requests import LORA, SETTINGS, dpo_rows, request, 
 @pytest.fixture(scope="module")
 def pinned(smoke: Study) -> dict[str, Artifact]:
     """Step -> artifact of the dpo run."""
-    run = smoke.store.runs.get(smoke.of("dpo").id)
-    assert run is not None
+    run = smoke.run("dpo")
     return {step: smoke.store.artifact(pin.artifact) for step, pin in run.pins.items()}
 
 

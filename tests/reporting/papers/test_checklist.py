@@ -64,8 +64,7 @@ def test_the_facts_of_a_study_are_those_of_its_runs(smoke: Study) -> None:
 
 def test_a_step_without_a_record_is_unknown_and_named(smoke_copy: Path, smoke: Study) -> None:
     store = Store(smoke_copy)
-    run = store.runs.get(smoke.of("dpo").id)
-    assert run is not None
+    run = smoke.run("dpo", store)
     pin = run.pins["sample/test:3"]
     store.records.path(pin.key, pin.artifact).write_bytes(b"damaged")
     text = of_smoke(store)

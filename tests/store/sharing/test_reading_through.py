@@ -40,8 +40,7 @@ def test_what_the_shared_store_has_is_not_computed_and_models_come_when_they_are
 
 def test_what_is_damaged_there_is_computed_here_with_a_warning(smoke: Study, smoke_copy: Path, tmp_path: Path) -> None:
     theirs = Store(smoke_copy)
-    run = theirs.runs.get(smoke.of("sft").id)
-    assert run is not None
+    run = smoke.run("sft", theirs)
     (entry,) = theirs.artifact(run.pins["select:2"].artifact).manifest["tables"]["examples"]["parts"]
     path = theirs.objects.path(theirs.artifact(run.pins["select:2"].artifact).manifest["files"][entry]["sha256"])
     path.chmod(0o644)
