@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from sirev.grading import extract, extract_number, extract_option, final_number, formulas
+from sirev.grading import final_number
 from sirev.grading.grade import UNANSWERED, Grade, grade_because
 from sirev.grading.graders import GRADERS, OWN, Settings
 from sirev.processes.requests import Emit, Progress, Warned
@@ -48,7 +48,11 @@ class Graded:
 def gold_of(grader: str, problem: Mapping[str, Any]) -> str:
     """A problem's gold answer in the form that its grader reads: for options, with their words as the prompt lists them."""
     answer = str(problem["answer"])
-    options = extract_option.shown_options(str(problem.get("prompt") or "")) if grader == "letter" else {}
+    if grader != "letter":
+        return answer
+    from sirev.grading import extract_option
+
+    options = extract_option.shown_options(str(problem.get("prompt") or ""))
     return json.dumps({"letter": answer, "options": options}, ensure_ascii=False) if options else answer
 
 
@@ -89,7 +93,7 @@ def readers() -> dict[str, Callable[[str], str | None]]:
 
     Graders that take any text for an answer, or run it, are left out.
     """
-    return _READ | {name: partial(_read_by, grade) for name, grade in _LIGHT.items() if name != "exact"}
+    return _mathematics_readers() | {name: partial(_read_by, grade) for name, grade in _LIGHT.items() if name != "exact"}
 
 
 def _read_by(grade: Callable[[str, str], Grade], text: str) -> str | None:
@@ -148,12 +152,13 @@ def grade_in_child(
 def _as_mathematics(
     grader: str, pairs: Sequence[tuple[str, str]], seconds: float, workers: int, done: Callable[[int], None]
 ) -> list[Grade]:
-    from sirev.grading import equivalence
+    from sirev.grading import equivalence, extract, formulas
 
     if grader == "math":  # the only one that reads as many boxes as the gold answer has items
         answers = [formulas.formula(text, equivalence.items_of(gold)) for text, gold in pairs]
     else:
-        answers = [_READ[grader](text) for text, _ in pairs]
+        read = _mathematics_readers()[grader]
+        answers = [read(text) for text, _ in pairs]
     golds = [gold if grader == "math" else extract.number_in(gold) or gold for _, gold in pairs]
     found = [(gold, answer) for gold, answer in zip(golds, answers, strict=True) if answer is not None]
     missing = len(pairs) - len(found)
@@ -162,6 +167,8 @@ def _as_mathematics(
 
 
 def _letter(text: str, gold: str) -> Grade:
+    from sirev.grading import extract_option
+
     letter, options = _options(gold)
     answer = extract_option.option(text, options)
     if answer is None:
@@ -186,12 +193,17 @@ def _exact(text: str, gold: str) -> Grade:
     return grade_because("right" if answer == gold.strip() else "wrong", answer)
 
 
-_READ: dict[str, Callable[[str], str | None]] = {
-    "gsm8k_strict": extract_number.strict,
-    "gsm8k_flexible": extract_number.flexible,
-    "last_number": extract_number.last_number,
-    "math": formulas.formula,
-}
+def _mathematics_readers() -> dict[str, Callable[[str], str | None]]:
+    from sirev.grading import extract_number, formulas  # compiling their patterns takes 5% of a replay
+
+    return {
+        "gsm8k_strict": extract_number.strict,
+        "gsm8k_flexible": extract_number.flexible,
+        "last_number": extract_number.last_number,
+        "math": formulas.formula,
+    }
+
+
 _LIGHT: dict[str, Callable[[str, str], Grade]] = {
     "final_number": final_number.grade_final_number,
     "letter": _letter,
