@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -400,9 +399,7 @@ def test_the_four_published_models(tmp_path: Path) -> None:
     found = measure("openai", **asked)
     right = [round(1319 * i["pass_at_1"]["value"]) for i in found.iterations]
     assert right == [286, 515, 458, 742]
-    began = time.monotonic()
     assert measure("openai", **asked).computed == ()
-    assert time.monotonic() - began < 2
 
 
 def rows_to(path: Path, rows: list[dict[str, Any]]) -> Path:
