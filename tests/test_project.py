@@ -13,6 +13,7 @@ import yaml
 
 import sirev
 from sirev.cli.app import app
+from sirev.reporting.papers.citations import bibliography
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
@@ -47,6 +48,11 @@ def test_the_citation_is_of_this_version_and_of_the_paper() -> None:
     assert paper["url"] == PAPER == PROJECT["urls"]["Paper"]
     assert [one["family-names"] for one in paper["authors"]] == ["Wu", "Li", "Liu"]
     assert PAPER in (CHECKOUT / "README.md").read_text()
+
+
+def test_the_readme_cites_this_version_as_the_methods_do() -> None:
+    entry = bibliography(["sirev"], [sirev.__version__]).split("\n\n")[1].strip()
+    assert entry in (CHECKOUT / "README.md").read_text()
 
 
 def test_a_release_is_tried_with_every_python_before_it_is_published() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
 from sirev.api.iterate import RunResult, execute
+from sirev.api.plan import Plans, plans
 from sirev.api.pushing import shared_store_answers
 from sirev.api.request import Request
 from sirev.errors import BadInput
@@ -91,6 +92,13 @@ def evaluated(request: EvaluationRequest, remote: str | None = None, listener: L
     (done,) = execute(request, remote, listener, answering=answering)
     values = {one.name: getattr(done, one.name) for one in fields(RunResult)}
     return EvaluatedRun(**values, steps=tuple(model.step for model in request.given))
+
+
+def planned(request: EvaluationRequest) -> Plans:
+    """The plan of a checked evaluation, for models of the size of the first one or, if that is an adapter, of its base."""
+    first = request.given[0].base or request.given[0].weights
+    recipe = request.recipe.model_copy(update={"model": Model(name=first.name, revision=first.revision)})
+    return replace(plans(request), recipe=recipe)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,8 @@ from sirev.cli.options import (
     NullCountOption,
     NullOption,
     OverlayOption,
+    PlannedGpuOption,
+    PlanOption,
     PushOption,
     RatesOption,
     RecipeArgument,
@@ -190,9 +192,7 @@ def sweep(
             help="On this machine in turn, or side by side on Ray or Slurm. Default: ray where there are several GPUs.",
         ),
     ] = None,
-    plan_only: Annotated[
-        bool, typer.Option("--plan", help="Show what is left to do and how long it takes; run nothing.")
-    ] = False,
+    plan_only: PlanOption = False,
     status: Annotated[bool, typer.Option("--status", help="Show the progress of each run and segment; run nothing.")] = False,
     cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the sweep's jobs on Slurm; run nothing.")] = False,
     store: StoreOption = None,
@@ -211,9 +211,7 @@ def sweep(
         int | None,
         typer.Option("--at-most", metavar="N", help="Maximum number of jobs at a time, with --on slurm.", min=1),
     ] = None,
-    gpu: Annotated[
-        str | None, typer.Option("--gpu", metavar="NAME", help="With --plan: plan for this GPU, such as h100 or a100.")
-    ] = None,
+    gpu: PlannedGpuOption = None,
     rates: RatesOption = None,
     unsafe_code: UnsafeOption = False,
     form: LookOption = "table",
@@ -473,15 +471,32 @@ def evaluate(
     store: StoreOption = None,
     remote: RemoteOption = None,
     unsafe_code: UnsafeOption = False,
+    plan_only: PlanOption = False,
+    gpu: PlannedGpuOption = None,
+    rates: RatesOption = None,
 ) -> None:
     """Compare models that you or others trained.
 
     Each model is asked what the models of a loop are asked, and compared with the first. Answers in the store are used again.
     """
-    from sirev.cli.evaluate import run
+    from sirev.cli.evaluate import print_plan, run
 
-    options = {"task": task, "recipe": recipe, "overrides": overrides or (), "overlays": overlay or (), "chat": chat}
-    run(name, step or [], steps or [], remote, **options, seed=seed, store=store, unsafe_code=unsafe_code)
+    options: dict[str, Any] = {
+        "task": task,
+        "recipe": recipe,
+        "overrides": overrides or (),
+        "overlays": overlay or (),
+        "chat": chat,
+        "seed": seed,
+        "store": store,
+        "unsafe_code": unsafe_code,
+    }
+    if plan_only:
+        refuse({"--remote": remote}, "not with --plan, which asks the store of this machine only")
+        print_plan(name, step or [], steps or [], gpu, rates or (), **options)
+    else:
+        refuse({"--gpu": gpu, "--rate": rates}, "only with --plan")
+        run(name, step or [], steps or [], remote, **options)
 
 
 app.command(

@@ -116,6 +116,16 @@ RatesOption = Annotated[
     list[str] | None,
     typer.Option("--rate", metavar="sample|train=TOKENS/S", help="Throughput to estimate GPU hours from. Repeatable."),
 ]
+PlanOption = Annotated[bool, typer.Option("--plan", help="Show what is left to do and how long it takes; run nothing.")]
+PlannedGpuOption = Annotated[
+    str | None,
+    typer.Option(
+        "--gpu",
+        metavar="NAME",
+        help="With --plan: plan for this GPU, such as h100 or a100.",
+        autocompletion=completion.gpus,
+    ),
+]
 LookOption = Annotated[
     str,
     typer.Option(

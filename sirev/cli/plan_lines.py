@@ -38,9 +38,15 @@ def plan_lines(planned: Plans, estimate: Estimate, target: Target, width: int) -
     if counts["hit"] == sum(counts.values()):
         yield Line("Nothing is left to compute.")
         return
-    for heading, text in (*_facts(planned, estimate, target), *_reasons(planned)):
+    reasons = _reasons(planned) if _trains(estimate) else ()
+    for heading, text in (*_facts(planned, estimate, target), *reasons):
         lines = wrapped(f"{heading.ljust(HEADING)}{text}", width, HEADING)
         yield from (Line(line) for line in lines)
+
+
+def _trains(estimate: Estimate) -> bool:
+    """Whether the plan is that of a loop; `sirev evaluate` has neither --steps of this kind nor a `sirev why`."""
+    return "train" in estimate.states
 
 
 def _stages(recipe: Recipe, estimate: Estimate, target: Target) -> Iterator[Line]:
@@ -63,7 +69,8 @@ def _stages(recipe: Recipe, estimate: Estimate, target: Target) -> Iterator[Line
         yield Line(row.rstrip())
     quick = [of for stage, of in estimate.states.items() if stage not in LONG]
     hits, left = sum(of["hit"] for of in quick), sum(of["run"] + of["unknown"] for of in quick)
-    yield Line(f"{'others':<7}{hits + left:>6}{hits:>7}{left:>6}{'':8}  {len(quick)} quick kinds of step: --steps lists all")
+    listed = ": --steps lists all" if _trains(estimate) else ""
+    yield Line(f"{'others':<7}{hits + left:>6}{hits:>7}{left:>6}{'':8}  {len(quick)} quick kinds of step{listed}")
 
 
 def _stage_fits(recipe: Recipe, size: Footprint | None, target: Target) -> dict[str, str]:
@@ -122,12 +129,14 @@ def _hours_text(hours: float) -> str:
 
 def _needed(size: Footprint) -> str:
     """The memory of training and sampling; for batches, that of one answer, since their size can be set."""
-    told = f"{size_text(size.to_train)} to train"
+    told = [f"{size_text(size.to_train)} to train"] if size.to_train else []
     if not size.to_sample:
-        return f"{told}; a server samples"
+        return "; ".join([*told, "a server samples"])
     if size.batch == 1:
-        return f"{told}, {size_text(size.to_sample)} to sample (estimated)"
-    return f"{told}, {size_text(size.weights)} and {size_text(size.answer)} per answer to sample (estimated)"
+        told.append(f"{size_text(size.to_sample)} to sample (estimated)")
+    else:
+        told.append(f"{size_text(size.weights)} and {size_text(size.answer)} per answer to sample (estimated)")
+    return ", ".join(told)
 
 
 def _fits(recipe: Recipe, size: Footprint, target: Target) -> str:

@@ -71,6 +71,8 @@ def estimate(
     found.footprint = footprint(recipe)
     if found.footprint is None:
         found.assume(f"the sizes of {recipe.model.name} are not known here: memory and checkpoints are left out")
+    elif not any(step.stage == "train" for step in work.values()):
+        found.footprint = found.footprint.untrained()
     for step in work.values():
         of_stage = found.states.setdefault(step.stage, {"hit": 0, "run": 0, "unknown": 0})
         of_stage[step.state] += 1

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,6 +45,40 @@ def test_the_command_says_what_each_model_is_before_the_report(
     assert lines[4] == "mine: 24 test problems, M_1 first → M_2 second"
     assert any("sirev report html mine" in line for line in lines)
     assert ", 0 computed" in command("evaluate", "mine", "--step", "first=m1", "--step", "second=m2", *asked).stderr
+
+
+def test_a_plan_is_about_sampling_alone_and_computes_nothing(
+    smoke: Study, smoke_copy: Path, tmp_path: Path, command: Command
+) -> None:
+    for t in (1, 2):
+        hand_out(smoke.store, smoke.artifact("sft", f"train:{t}"), tmp_path / f"m{t}")
+    asked = ("evaluate", "mine", "--recipe", "tiny_smoke", "--step", "first=m1", "--step", "second=m2", "--plan", "--gpu", "a100")
+    done = command(*asked, "--store", "new")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(r"mine: 1 run, \d+ steps, 0 cached", lines[0])
+    assert lines[2].startswith("sample ")
+    assert " train" not in done.stdout
+    assert any(line.startswith("Fits      on an A100 ") for line in lines)
+    assert not list((tmp_path / "new").glob("runs/*"))
+    known = command(*asked, "--store", smoke_copy).stdout.splitlines()[0]
+    assert int(known.split(", ")[2].removesuffix(" cached")) > 0  # the loop has asked its M_1 and M_2 already
+
+
+def test_a_plan_names_what_it_takes_for_granted(smoke: Study, tmp_path: Path, command: Command) -> None:
+    hand_out(smoke.store, smoke.artifact("sft", "train:1"), tmp_path / "small")
+    shutil.copytree(tmp_path / "small", tmp_path / "large")
+    config = tmp_path / "large" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "num_hidden_layers": 30}))
+    asked = ("evaluate", "mine", "--recipe", "tiny_smoke", "--step", "small=small", "--store", "new", "--plan")
+    assert "all models have the size" not in command(*asked, "--step", "same=small").stdout
+    assert "all models have the size of small" in command(*asked, "--step", "large=large").stdout
+
+
+def test_options_of_a_plan_go_with_it_alone(command: Command) -> None:
+    asked = ("evaluate", "mine", "--recipe", "tiny_smoke", "--step", "a=b")
+    assert command(*asked, "--gpu", "a100", "--rate", "sample=9").stderr == "sirev: error: --gpu and --rate: only with --plan\n"
+    assert "--remote: not with --plan" in command(*asked, "--plan", "--remote", "folder").stderr
 
 
 def test_bad_input_ends_with_status_2_and_one_line(command: Command) -> None:
