@@ -41,12 +41,13 @@ def test_commonsenseqa_learns_from_rationales_of_its_own(smollm2: Path, tmp_path
         }
         for i, thing in enumerate(things)
     ]
-    train, test = written(tmp_path / "train.jsonl", rows[:7]), written(tmp_path / "test.jsonl", rows[7:])
+    train, test = written(tmp_path / "train.jsonl", rows[:7]), written(tmp_path / "test.jsonl", rows[7:9])
     settings = [*SMALL, *ON_CPU, f"task.data.train={train}", f"task.data.test={test}", f"model={smollm2}"]
     settings += ["sampling.max_new_tokens=48", "evaluation.draws.max_new_tokens=48", "training.max_completion_tokens=64"]
     settings += ["training.on_degenerate=continue", "training.max_prompt_tokens=512"]
     settings += ["evaluation.ood.arc_challenge=null", "evaluation.ood.openbookqa=null"]  # which the Hub has
-    settings += ["evaluation.draws.n=2", "evaluation.score=false"]  # with seven worked examples each takes seconds
+    # With seven worked examples each answer takes seconds, and each step of a training half a minute.
+    settings += ["evaluation.draws.n=2", "evaluation.score=false", "sampling.n=1", "training.initial.epochs=1"]
     store = sirev.Store(tmp_path / "store")
     (result,) = sirev.iterate("mistral_csqa", methods=["sft"], overrides=settings, store=store)
     run = store.runs.get(result.id)

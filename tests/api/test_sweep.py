@@ -101,6 +101,7 @@ def test_a_failed_segment_takes_its_followers_and_nobody_else(tmp_path: Path, mo
     assert begun.count("3:train") == 1
 
 
+@pytest.mark.slow
 def test_a_machine_that_can_not_compute_the_grid_is_told_so_before_anything_is(tmp_path: Path) -> None:
     begun: list[str] = []
 

@@ -134,11 +134,12 @@ def goes_on(store: Path, node: dict[str, str], step: int, expected: tuple[str, d
     ("number", "group", "how"),
     [
         (signal.SIGTERM, True, ()),
-        pytest.param(signal.SIGTERM, False, (), marks=pytest.mark.slow),
-        pytest.param(signal.SIGUSR2, False, ("--large",), marks=pytest.mark.slow),
-        pytest.param(signal.SIGUSR2, True, ("--large",), marks=pytest.mark.slow),
+        (signal.SIGTERM, False, ()),
+        (signal.SIGUSR2, False, ("--large",)),
+        (signal.SIGUSR2, True, ("--large",)),
     ],
 )
+@pytest.mark.slow
 def test_a_run_that_is_asked_to_end_saves_the_step_that_it_is_at_and_goes_on_from_there_on_another_machine(
     number: signal.Signals,
     group: bool,

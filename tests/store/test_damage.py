@@ -267,6 +267,7 @@ def _write(path: Path, content: bytes) -> None:
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.data())
+@pytest.mark.slow
 def test_an_iterate_never_uses_what_is_damaged(smoke: Study, command: Command, data: st.DataObject) -> None:
     wanted = semantic_digests(smoke.store)
     with copied(smoke.store.path) as (place, outside):

@@ -68,7 +68,7 @@ def test_every_model_continues_the_one_before_it_and_dpo_refers_to_it(smoke: Stu
         assert record.action["inputs"].get("reference") == (said[f"train:{t - 1}"] if kind == "dpo" else None)
 
 
-@pytest.mark.parametrize("parameters", ["full", "lora"])
+@pytest.mark.parametrize("parameters", ["full", pytest.param("lora", marks=pytest.mark.slow)])
 def test_the_first_dpo_loss_is_ln_2_because_the_reference_is_the_model_before(smoke_copy: Path, parameters: str) -> None:
     store = sirev.Store(smoke_copy)
     lora = ["training.parameters=lora", "training.lora.r=8"] if parameters == "lora" else []

@@ -449,6 +449,7 @@ def test_a_cached_model_is_known_by_its_commit(tmp_path: Path, hub: HubCache) ->
         Study(with_model("some/other"), store).base_model()
 
 
+@pytest.mark.slow
 def test_a_local_model_learns_a_task_of_the_users_own_and_is_named_when_it_is_gone(tmp_path: Path) -> None:
     put(tmp_path / "train.jsonl", [{"question": f"{i}?", "answer": str(i)} for i in range(4)])
     put(tmp_path / "test.jsonl", [{"question": f"{i}?", "answer": str(i)} for i in range(4, 6)])

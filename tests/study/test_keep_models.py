@@ -65,6 +65,7 @@ def test_without_any_model_the_report_is_the_same_and_a_replay_computes_nothing(
     assert tree(smoke_copy) == before
 
 
+@pytest.mark.slow
 def test_a_model_that_is_needed_again_is_trained_again_with_all_that_it_stands_on(smoke: Study, smoke_copy: Path) -> None:
     store = Store(smoke_copy)
     gone = give_up(store, "none")

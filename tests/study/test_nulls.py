@@ -128,6 +128,7 @@ def test_m1_is_trained_again_from_m0_by_other_seeds(nulls: Nulls) -> None:
     assert not [step for step in nulls.run("null-retrain").pins if step.startswith("sample/train")]
 
 
+@pytest.mark.slow
 def test_more_trainings_are_another_run_that_trains_only_what_is_missing(nulls: Nulls, tmp_path: Path) -> None:
     shutil.copytree(nulls.store.path, tmp_path / "store")
     result = sirev.iterate("tiny_smoke", methods=["sft"], nulls=["retrain"], null_count=4, store=tmp_path / "store")[1]

@@ -210,6 +210,7 @@ def test_a_training_asked_to_end_while_it_saves_ends_with_that(base: ModelSource
     training.goes_on_from(3)
 
 
+@pytest.mark.slow
 def test_a_training_asked_to_end_in_its_last_step_ends_as_ever(base: ModelSource, forks: Forks, tmp_path: Path) -> None:
     training = Training(forks, tmp_path, "sft", base)
     asked = killed_training.KilledTraining(training.arguments, 6, "training", signal.SIGTERM)
@@ -227,13 +228,14 @@ def test_a_training_asked_to_end_before_it_begins_touches_nothing(tmp_path: Path
     assert [path.name for path in tmp_path.iterdir()] == ["attempt-earlier"]
 
 
-@pytest.mark.parametrize("kind", ["sft", "dpo"])
+@pytest.mark.parametrize("kind", ["sft", pytest.param("dpo", marks=pytest.mark.slow)])
 def test_a_killed_training_in_parts_goes_on_bit_for_bit(base: ModelSource, kind: str, forks: Forks, tmp_path: Path) -> None:
     training = Training(forks, tmp_path, kind, base, micro_batch_tokens=60)
     training.killed(5, "training")
     training.goes_on_from(4)
 
 
+@pytest.mark.slow
 def test_a_training_killed_while_it_saves_goes_on_from_the_checkpoint_before(
     base: ModelSource, forks: Forks, tmp_path: Path
 ) -> None:
@@ -243,6 +245,7 @@ def test_a_training_killed_while_it_saves_goes_on_from_the_checkpoint_before(
     training.goes_on_from(2)
 
 
+@pytest.mark.slow
 def test_a_training_whose_checkpoint_was_cut_short_starts_over(base: ModelSource, forks: Forks, tmp_path: Path) -> None:
     training = Training(forks, tmp_path, "sft", base)
     training.killed(3, "training")
@@ -252,6 +255,7 @@ def test_a_training_whose_checkpoint_was_cut_short_starts_over(base: ModelSource
     training.goes_on_from(None)
 
 
+@pytest.mark.slow
 def test_a_training_that_ran_out_of_memory_goes_on_in_smaller_parts(base: ModelSource, forks: Forks, tmp_path: Path) -> None:
     training = Training(forks, tmp_path, "dpo", base)
     training.killed(4, "training")
