@@ -21,11 +21,10 @@ def test_twice_the_text_takes_twice_the_time(name: str) -> None:
 
 
 def test_quadratic_time_would_be_noticed() -> None:
-    _, grown = growth(
-        lambda text: sum(text[:i].count("0") for i in range(0, len(text), 10)),
-        SHAPES["zeros, then a letter"],
-        most=1 << 16,
-        enough=0.1,
-    )
-    assert grown > MOST_GROWTH
+    def quadratic(text: str) -> int:
+        return sum(text[:i].count("0") for i in range(0, len(text), 10))
+
+    # As above: what another process takes may be added to the shorter text's time.
+    found = (growth(quadratic, SHAPES["zeros, then a letter"], most=1 << 16, enough=0.1) for _ in range(5))
+    assert any(grown > MOST_GROWTH for _, grown in found)
     assert len(SHAPES) >= 60
