@@ -48,6 +48,9 @@ from sirev.study.reading import unread_notes
 from sirev.study.step_names import DRAWS, PRETRAINED_MODEL
 from sirev.study.steps import Steps
 
+WAKES = 1.0
+"""Seconds between two times that the main thread of an `iterate` wakes, in case a signal reached another thread."""
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -262,7 +265,8 @@ def _all_runs(
         futures = [pool.submit(_one_run, request, run, crew, listener, part) for run in runs]
         pending = set(futures)
         while pending:
-            done, pending = wait(pending, return_when=FIRST_EXCEPTION)
+            # Signals are handled in this thread; one that the kernel gives to another thread does not wake it.
+            done, pending = wait(pending, timeout=WAKES, return_when=FIRST_EXCEPTION)
             if any(isinstance(future.exception(), BadInput) for future in done):
                 break  # it would occur in the other runs as well
         crew.stopping.set()

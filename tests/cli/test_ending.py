@@ -193,6 +193,28 @@ def test_a_signal_while_an_iterate_measures_leaves_nothing(tmp_path: Path, smoke
     assert not list((tmp_path / "scratch").glob("sirev-*"))
 
 
+SIGNALLED_ELSEWHERE = """
+import signal, threading, time
+import sirev.stages.measure as measure
+from sirev.cli.main import main
+spread = measure.spread
+def signalled(function, items):
+    assert threading.current_thread() is not threading.main_thread()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    return spread(time.sleep, [600, 600])
+measure.SPREAD_FROM = 1
+measure.spread = signalled
+main()
+"""
+
+
+def test_a_signal_that_reaches_another_thread_ends_an_iterate_too(smoke_copy: Path) -> None:
+    asked = ["iterate", "tiny_smoke", "--method", "sft", "--redo", "measure", "--store", str(smoke_copy)]
+    command = [sys.executable, "-c", SIGNALLED_ELSEWHERE, *asked]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == STATUS[signal.SIGTERM], done.stderr
+
+
 def test_a_terminal_that_goes_away_ends_with_129(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
