@@ -96,9 +96,7 @@ def evaluated(request: EvaluationRequest, remote: str | None = None, listener: L
 
 def planned(request: EvaluationRequest) -> Plans:
     """The plan of a checked evaluation, for models of the size of the first one or, if that is an adapter, of its base."""
-    first = request.given[0].base or request.given[0].weights
-    recipe = request.recipe.model_copy(update={"model": Model(name=first.name, revision=first.revision)})
-    return replace(plans(request), recipe=recipe)
+    return replace(plans(request), recipe=request.recipe.model_copy(update={"model": request.given[0].sized_by}))
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def print_plan(
     found = planned(request)
     target = target_of(found.recipe, gpu, None, options["overlays"])
     estimate = found.estimate(throughput, target)
-    shapes = {shape_of(given.base or given.weights) for given in request.given}
+    shapes = {shape_of(given.sized_by) for given in request.given}
     if len(request.given) > 1 and (len(shapes) > 1 or None in shapes):
         estimate.assume(f"all models have the size of {request.given[0].step}")
     print_styled(lambda width: plan_lines(found, estimate, target, width))

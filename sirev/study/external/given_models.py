@@ -37,6 +37,11 @@ class GivenModel:
     weights: Model
     base: Model | None = None
 
+    @property
+    def sized_by(self) -> Model:
+        """The model whose size it has, as far as its user says: the base, for an adapter."""
+        return self.base or self.weights
+
     def settings(self) -> dict[str, Any]:
         """The model's names, as part of a run's settings."""
         found = {"step": self.step, **_named(self.weights)}
