@@ -32,7 +32,7 @@ from sirev.execution.runner import Runner, os_reason
 from sirev.execution.scratch import shared_scratch
 from sirev.explain.run_states import failure_noted
 from sirev.machine.readiness import Readiness
-from sirev.processes.termination import SAVING_SECONDS, Terminated
+from sirev.processes.termination import SAVING_SECONDS, WAKES, Terminated
 from sirev.processes.workers import end_workers
 from sirev.recipe import Overlays, Overrides, Recipe
 from sirev.shipped import model_archive
@@ -47,9 +47,6 @@ from sirev.study.nulls import RETRAINED
 from sirev.study.reading import unread_notes
 from sirev.study.step_names import DRAWS, PRETRAINED_MODEL
 from sirev.study.steps import Steps
-
-WAKES = 1.0
-"""Seconds between two times that the main thread of an `iterate` wakes, in case a signal reached another thread."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +262,6 @@ def _all_runs(
         futures = [pool.submit(_one_run, request, run, crew, listener, part) for run in runs]
         pending = set(futures)
         while pending:
-            # Signals are handled in this thread; one that the kernel gives to another thread does not wake it.
             done, pending = wait(pending, timeout=WAKES, return_when=FIRST_EXCEPTION)
             if any(isinstance(future.exception(), BadInput) for future in done):
                 break  # it would occur in the other runs as well

@@ -21,6 +21,9 @@ SAVING_SECONDS = 45.0
 """Time for trainings to save their state before the process ends; schedulers often grant a minute in total."""
 AGAIN_SECONDS = 5.0
 """Time within which a second signal is the same request, since `timeout` and schedulers signal both process and group."""
+WAKES = 1.0
+"""Seconds after which a waiting main thread wakes: it handles the signals, and one that another thread received does not wake
+it."""
 
 
 class Terminated(KeyboardInterrupt):

@@ -15,13 +15,14 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, wait
 from contextlib import contextmanager
 from subprocess import DEVNULL, PIPE
 from typing import Any, Generic, TypeVar
 
 from sirev.errors import SirevError
 from sirev.processes.spawning import cores, environment, in_spawner, one_gpu, python, start
+from sirev.processes.termination import WAKES
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,10 +55,16 @@ def spread(function: Callable[[T], R], items: Sequence[T]) -> Iterator[Iterator[
     _running.add(work)
     try:
         work.begin(processes)
-        yield (future.result() for future in work.futures)
+        yield (_awaited(future) for future in work.futures)
     finally:
         work.end()
         _running.discard(work)
+
+
+def _awaited(future: Future[R]) -> R:
+    while not wait([future], timeout=WAKES).done:
+        pass
+    return future.result()
 
 
 class _Work(Generic[T, R]):

@@ -109,6 +109,22 @@ def test_workers_at_work_end_at_once(tmp_path: Path, way: str) -> None:
     assert eventually(lambda: not any(alive(int(Path(file).read_text())) for file in files))
 
 
+SIGNALLED_ELSEWHERE = """
+import signal, threading, time
+from sirev.processes.termination import raise_terminated
+from sirev.processes.workers import spread
+raise_terminated()
+with spread(time.sleep, [600, 600]) as results:
+    threading.Timer(0.5, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()
+    list(results)
+"""
+
+
+def test_a_signal_that_reaches_another_thread_ends_the_wait_for_workers() -> None:
+    done = subprocess.run([sys.executable, "-c", SIGNALLED_ELSEWHERE], stderr=subprocess.PIPE, text=True, timeout=100)
+    assert done.stderr.splitlines()[-1].endswith("Terminated")
+
+
 def test_workers_of_a_killed_process_die_with_it(tmp_path: Path) -> None:
     files = [str(tmp_path / name) for name in "ab"]
     program = f"from tests.processes.test_workers import *\nwith spread(endless, {files!r}) as results: list(results)"

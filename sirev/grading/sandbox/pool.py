@@ -188,12 +188,16 @@ class Pool:
                 # Start the next one first: the last one's report is read while it runs.
                 self._fill(coming, self.workers)
                 result = _read(program, self.limits, nonce, found)
-                if result is None or result.ended == "wall timeout":
+                if result is None or self._ended_by_the_clock(result):
                     again.append((index, program))
                 else:
                     yield index, result
         for index, program in again:
             yield index, self._alone(index, program)
+
+    def _ended_by_the_clock(self, result: Outcome) -> bool:
+        # Also one with enough CPU time for a "cpu timeout": beside others it may have been too slow for the clock alone.
+        return result.ended in ("wall timeout", "cpu timeout") and result.wall >= self.limits.wall
 
     def _alone(self, index: int, program: Program) -> Outcome:
         self._fill(iter([(index, program)]), 1)

@@ -1048,7 +1048,7 @@ class Pools:
     def __init__(self, tier: Tier) -> None:
         self._hostile = Pool(tier, Limits(1, MEMORY), 1)
         self._waiting = Pool(tier, Patient(1, MEMORY), 1)
-        self._honest = Pool(tier, Limits(2), 1)
+        self._honest = Pool(tier, Limits(10), 1)  # ample: some machines take seconds to fill a gigabyte
 
     def __enter__(self) -> Pools:
         return self

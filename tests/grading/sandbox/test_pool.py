@@ -38,6 +38,14 @@ def no_worker_is_left() -> Iterator[None]:
     assert ended, left
 
 
+class Brief(Limits):
+    """Limits whose wall-clock time ends before the CPU time can."""
+
+    @property
+    def wall(self) -> float:
+        return 1.5
+
+
 def asking(source: str, *expressions: str) -> Program:
     return Program((source,), tuple(Question("value", one) for one in expressions))
 
@@ -128,7 +136,15 @@ def the_worker() -> list[int]:
 
 def what_forks() -> list[int]:
     """The process that runs programs, the first of its namespace in tier A."""
-    return [status(pid, "PPid") for pid in running()]
+    parents = {status(pid, "PPid") for pid in running()}
+    return [pid for pid in workers() if pid in parents]
+
+
+def what_runs_a_program() -> list[int]:
+    """Of what this process started, those with a program: no worker that has just begun."""
+    forking = what_forks()
+    above = {*forking, *(status(pid, "PPid") for pid in forking)}
+    return [pid for pid in the_worker() if pid in above]
 
 
 @pytest.mark.parametrize("which", [the_worker, what_forks, running])
@@ -149,14 +165,16 @@ def test_what_dies_with_its_worker_twice_is_killed(tier: Tier) -> None:
 
     def keep_killing() -> None:
         while not ended.is_set():
-            kill(the_worker() if running() else [])
+            kill(what_runs_a_program())
             time.sleep(0.02)
 
     killer = threading.Thread(target=keep_killing)
     killer.start()
-    outcomes = dict(run([ENDLESS], LIMITS, workers=1, tier=tier))
-    ended.set()
-    killer.join()
+    try:
+        outcomes = dict(run([ENDLESS], LIMITS, workers=1, tier=tier))
+    finally:
+        ended.set()  # else it would kill the workers of later tests
+        killer.join()
     assert [one.ended for one in outcomes.values()] == ["killed"]
 
 
@@ -175,6 +193,15 @@ def test_a_program_that_waits_runs_once_more_alone(tier: Tier) -> None:
     assert [outcomes[i].ended for i in range(7)] == ["wall timeout", *["done"] * 5, "wall timeout"]
     assert list(outcomes)[-2:] == [0, 6]
     assert time.monotonic() - began >= 3  # its time by the clock, twice
+
+
+def test_a_program_that_is_late_after_half_its_cpu_time_runs_once_more_alone(tier: Tier) -> None:
+    """On a loaded machine the clock's limit may end an honest program that has used that much."""
+    began = time.monotonic()
+    busy = asking("import time\nwhile time.process_time() < 1.2: pass\ntime.sleep(10**6)")
+    ((_, outcome),) = run([busy], Brief(2), workers=1, tier=tier)
+    assert outcome.ended == "cpu timeout"
+    assert time.monotonic() - began >= 2 * Brief(2).wall
 
 
 def test_a_worker_killed_as_it_forks_leaves_no_program_behind(monkeypatch: pytest.MonkeyPatch) -> None:
