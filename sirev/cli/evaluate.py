@@ -38,6 +38,8 @@ def print_plan(
 ) -> None:
     """Print what is left to compute, its time, and whether it fits; nothing is run."""
     throughput = given_rates(rates)
+    if "train" in throughput:
+        raise BadInput("--rate train: an evaluation trains nothing; give sample=TOKENS/S alone")
     request = EvaluationRequest.named(name, _models(steps), revisions, **options)
     say(*request.notes)
     found = planned(request)

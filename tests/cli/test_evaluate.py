@@ -78,6 +78,7 @@ def test_a_plan_names_what_it_takes_for_granted(smoke: Study, tmp_path: Path, co
 def test_options_of_a_plan_go_with_it_alone(command: Command) -> None:
     asked = ("evaluate", "mine", "--recipe", "tiny_smoke", "--step", "a=b")
     assert command(*asked, "--gpu", "a100", "--rate", "sample=9").stderr == "sirev: error: --gpu and --rate: only with --plan\n"
+    assert "--rate train: an evaluation trains nothing" in command(*asked, "--plan", "--rate", "train=9").stderr
     assert "--remote: not with --plan" in command(*asked, "--plan", "--remote", "folder").stderr
 
 
