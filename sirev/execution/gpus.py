@@ -56,9 +56,7 @@ def gpu_named(text: str) -> Gpu:
     known = known_gpus()
     found = known.get(text.strip().lower()) or gpu_of_driver(text)
     if found is None:
-        raise BadInput(
-            f"--gpu {text}: unknown; known are {', '.join(known)} (for another: sirev plan --gpu-memory GB)"
-        )
+        raise BadInput(f"--gpu {text}: unknown; known are {', '.join(known)} (for another: sirev plan --gpu-memory GB)")
     return found
 
 

@@ -33,7 +33,7 @@ def test_a_gpu_is_known_by_the_drivers_name_and_by_its_own(driver: str, name: st
 
 def test_one_that_is_not_known_is_refused_with_those_that_are() -> None:
     assert gpu_of_driver("Voodoo 2") is None
-    with pytest.raises(BadInput, match=r"--gpu voodoo: unknown; known are h200, h100, .*t4 \(for another: sirev plan --gpu-memory GB\)"):
+    with pytest.raises(BadInput, match=r"--gpu voodoo: unknown; known are .*t4 \(for another: sirev plan --gpu-memory GB\)"):
         gpu_named("voodoo")
 
 
