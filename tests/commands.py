@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import subprocess
@@ -31,14 +32,17 @@ def on_a_terminal(command: Sequence[str | Path], width: int, folder: Path | None
         os.chdir(folder or ".")
         kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         os.execve(command[0], [*map(str, command)], {**kept, "TERM": "xterm-256color", "COLUMNS": str(width), **environment})
+    return read_whole(terminal), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def read_whole(terminal: int) -> str:
+    """All output of a terminal's processes, once they have closed it; closes it too."""
     shown = b""
-    try:
+    with contextlib.suppress(OSError):  # the end of output, on Linux
         while chunk := os.read(terminal, 65536):
             shown += chunk
-    except OSError:  # the end of output, on Linux
-        pass
     os.close(terminal)
-    return shown.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return shown.decode()
 
 
 def of_session(leader: int) -> dict[int, str]:
@@ -55,6 +59,14 @@ def of_session(leader: int) -> dict[int, str]:
     return living
 
 
+OF_TESTS = "sirev-tests-"
+"""The beginning of names in /dev/shm that tests themselves make."""
+
+
 def shared_memory() -> set[str]:
-    """The names in /dev/shm."""
-    return set(os.listdir("/dev/shm"))
+    """The names in /dev/shm that no living process has mapped: a pool of another test has some while it lives."""
+    mapped = ""
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):  # it has just ended
+            mapped += maps.read_text()
+    return {name for name in os.listdir("/dev/shm") if f"/dev/shm/{name}" not in mapped and not name.startswith(OF_TESTS)}

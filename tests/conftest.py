@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import sirev
 from sirev.api.iterate import RunResult
@@ -33,6 +34,9 @@ BROKEN_TRL = Path(__file__).parent / "execution" / "broken_trl"
 """A folder for PYTHONPATH with a trl that fails to train."""
 SIREV = Path(sys.executable).with_name("sirev")
 Command = Callable[..., subprocess.CompletedProcess[str]]
+
+settings.register_profile("sirev", deadline=None)  # a loaded machine takes as long as it takes
+settings.load_profile("sirev")
 
 
 @pytest.fixture

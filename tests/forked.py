@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -58,13 +59,22 @@ class Forked:
         assert number, "the process that forks has ended"
         self.pid = int.from_bytes(number, "big")
         self.returncode: int | None = None
+        self._waiting = threading.Lock()
 
     def poll(self) -> int | None:
-        if self.returncode is None and select.select([self._word], [], [], 0)[0]:
-            self.wait()
+        if self._waiting.acquire(blocking=False):  # else another thread waits for its end
+            try:
+                if self.returncode is None and select.select([self._word], [], [], 0)[0]:
+                    self._wait()
+            finally:
+                self._waiting.release()
         return self.returncode
 
     def wait(self) -> int:
+        with self._waiting:
+            return self._wait()
+
+    def _wait(self) -> int:
         if self.returncode is None:
             status = self._word.recv(4)
             self.returncode = int.from_bytes(status, "big", signed=True) if status else -signal.SIGKILL
@@ -238,6 +248,8 @@ def child(request: Any, _: list[int]) -> None:
 def command(request: Any, descriptors: list[int]) -> None:
     """Run as the command `sirev`, whose runs have forked children too."""
     from sirev.cli.main import main
+    from sirev.cli.store.transfer_progress import Moving
+    from sirev.store.sharing import answering
 
     arguments, folder, variables, surroundings = request
     os.chdir(folder)
@@ -245,5 +257,6 @@ def command(request: Any, descriptors: list[int]) -> None:
     os.environ.update(variables)
     stem = socket.socket(fileno=descriptors[0])
     children.Resident = _warm(surroundings, lambda: stem)  # type: ignore[misc]
+    answering.MOMENT_SECONDS = Moving.lines_every = 60.0  # a loaded machine is not a store that is slow to answer
     sys.argv = ["sirev", *arguments]
     main()

@@ -101,12 +101,17 @@ def sweep_scratch(shared: Path | None = None) -> None:
         with contextlib.suppress(OSError):
             if _own_folder(action) and _age(action) > EMPTY_SECONDS and not any(action.iterdir()):
                 action.rmdir()  # fails if another process has just written to it
-    for attempt in attempts.glob("*/*attempt-*"):
+        with contextlib.suppress(OSError):  # also where another process has just deleted it
+            _sweep_attempts(action)
+
+
+def _sweep_attempts(action: Path) -> None:
+    for attempt in list(action.glob("*attempt-*")):
         with contextlib.suppress(OSError):
             # Its process may run on another machine, where its lock is not seen from here; it touches the file.
             if min(_age(attempt), _age(attempt / "lock")) > STALE_SECONDS:
                 _delete_unlocked(attempt)
-                attempt.parent.rmdir()
+                action.rmdir()
 
 
 def _attempts(shared: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -58,12 +59,18 @@ def processes(word: str) -> dict[int, str]:
     return found
 
 
-def kill_once(word: str, killed: list[int]) -> None:
-    """Kill the first process with a word in its command, as soon as there is one."""
-    if eventually(lambda: bool(processes(word)), 300):
-        pid = next(iter(processes(word)))
-        os.kill(pid, signal.SIGKILL)
-        killed.append(pid)
+def kill_once(word: str, killed: list[int], ended: threading.Event) -> None:
+    """Kill the first process with a word in its command, as soon as there is one, unless `ended` is set before."""
+
+    def kill() -> bool:
+        for pid in processes(word):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+                return True
+        return ended.is_set()
+
+    eventually(kill, 300)
 
 
 @pytest.fixture(autouse=True)
@@ -99,11 +106,15 @@ def test_a_worker_that_is_killed_loses_nothing_and_what_ray_computes_is_what_ite
     had_token = token.exists()
     swept = made(tmp_path, smoke_copy)
     killed: list[int] = []
-    killer = threading.Thread(target=kill_once, args=("ray::1:train", killed))
+    ended = threading.Event()
+    killer = threading.Thread(target=kill_once, args=("ray::1:train", killed, ended))
     killer.start()
     told: list[tuple[Segment, str, str]] = []
-    results = run(swept, "ray", 3, Listener(), lambda *news: told.append(news))
-    killer.join()
+    try:
+        results = run(swept, "ray", 3, Listener(), lambda *news: told.append(news))
+    finally:
+        ended.set()
+        killer.join()
     assert killed
     left = {one.id for one in swept.segments if _is_left(one)}
     assert {segment.id for segment, state, _ in told if state == "done"} == left

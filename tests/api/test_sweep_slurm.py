@@ -53,7 +53,6 @@ def slurm(cluster: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The cluster with an empty queue, and a sweep that asks it often."""
     monkeypatch.setattr(sweep_slurm, "_QUICKEST", 0.2)
     monkeypatch.setattr(sweep_slurm, "_SLOWEST", 0.2)
-    monkeypatch.setattr(sweep_slurm, "_GRACE", 3.0)
     yield cluster
     resume()
     cancel_all()
@@ -227,7 +226,12 @@ def command(swept: GridSweep, *options: str) -> list[str]:
 def waiting_command(swept: GridSweep, *options: str) -> subprocess.Popen[str]:
     """A command that has submitted all of a sweep's jobs and waits for them."""
     waiting = subprocess.Popen(command(swept, "--on", "slurm", *options), stderr=subprocess.PIPE, text=True)
-    assert eventually(lambda: len(in_queue()) == len(swept.unfinished()))
+    try:
+        assert eventually(lambda: len(in_queue()) == len(swept.unfinished()))
+    except BaseException:
+        waiting.kill()
+        waiting.communicate()
+        raise
     return waiting
 
 
@@ -310,14 +314,16 @@ def test_the_report_that_counts_is_that_of_the_job_that_came_last(
             run(swept, "slurm", 0, Listener())
         failures.append(str(failed.value))
 
-    waiting = threading.Thread(target=wait)
+    waiting = threading.Thread(target=wait, daemon=True)
     waiting.start()
-    assert eventually(lambda: len(in_queue()) == 1)
-    cancel_all()
-    again = Submission(swept, [first], 0, SlurmSettings()).submitted(first, [], [], others=False)
-    time.sleep(1)  # more than it takes until the queue is looked at again
-    resume()
-    waiting.join()
+    try:
+        assert eventually(lambda: len(in_queue()) == 1)
+        cancel_all()
+        again = Submission(swept, [first], 0, SlurmSettings()).submitted(first, [], [], others=False)
+        time.sleep(1)  # more than it takes until the queue is looked at again
+    finally:
+        resume()
+        waiting.join(300)
     assert f"{again}_0_log.err" in failures[0]
     assert "has sirev" in failures[0]
 
@@ -341,10 +347,12 @@ def test_no_more_jobs_run_at_a_time_than_are_allowed(
 
     counting = threading.Thread(target=count)
     counting.start()
-    with pytest.raises(StageFailed):
-        run(swept, "slurm", 3, Listener(), slurm=SlurmSettings(at_most=1))
-    ended.set()
-    counting.join()
+    try:
+        with pytest.raises(StageFailed):
+            run(swept, "slurm", 3, Listener(), slurm=SlurmSettings(at_most=1))
+    finally:
+        ended.set()
+        counting.join()
     assert max(counts) == 1
 
 

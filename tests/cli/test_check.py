@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sirev.store.store import Store
+from tests.commands import read_whole
 from tests.conftest import SIREV, Command, Study, semantic_digests, tree
 from tests.store.small_store import SmallStore, build
 
@@ -176,8 +177,7 @@ def test_a_terminal_sees_a_bar_and_the_findings_go_to_stdout(small: SmallStore) 
     arguments = [str(SIREV), "store", "verify", "--store", str(small.path)]
     done = subprocess.run(arguments, env=environment, stdout=subprocess.PIPE, stderr=theirs, text=True, timeout=120)
     os.close(theirs)
-    shown = os.read(ours, 1 << 16).decode()
-    os.close(ours)
+    shown = read_whole(ours)
     assert done.returncode == 0
     assert done.stdout.endswith(": no damage\n")
     assert "objects" in shown

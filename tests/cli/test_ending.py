@@ -54,8 +54,40 @@ def spreads(process: subprocess.Popen[str]) -> bool:
     return any("sirev.processes.workers" in line for line in of_session(process.pid).values())
 
 
+SLOW_MEASURE = """
+import time
+import sirev.stages.measure as measure
+from sirev.cli.main import main
+spread = measure.spread
+measure.SPREAD_FROM = 1
+measure.spread = lambda function, items: spread(time.sleep, [600, 600])
+main()
+"""
+SLOW_VERIFY = """
+import time
+import sirev.store.upkeep.rows as rows
+from sirev.cli.main import main
+spread = rows.spread
+rows.spread = lambda function, items: spread(time.sleep, [600, 600])
+main()
+"""
+
+
+def without_end(program: str, arguments: list[object], folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """A command whose workers only wait."""
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=folder,
+        env={**os.environ, "NO_COLOR": "1", **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def nothing_left(process: subprocess.Popen[str], memory: set[str]) -> bool:
-    return eventually(lambda: not of_session(process.pid)) and shared_memory() <= memory
+    return eventually(lambda: not of_session(process.pid) and shared_memory() <= memory)
 
 
 @pytest.mark.parametrize("number", STATUS)
@@ -121,10 +153,10 @@ def test_a_signal_ends_the_workers_too(
 ) -> None:
     memory = shared_memory()
     if what == "verify":
-        process = started("store", "verify", "--store", large, cwd=tmp_path)
+        process = without_end(SLOW_VERIFY, ["store", "verify", "--store", large], tmp_path)
     else:
-        process = started("measure", "mine", *answers, "--store", tmp_path / "store", cwd=tmp_path)
-    assert eventually(lambda: spreads(process))
+        process = without_end(SLOW_MEASURE, ["measure", "mine", *answers, "--store", tmp_path / "store"], tmp_path)
+    assert eventually(lambda: spreads(process) or process.poll() is not None)
     os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
     _, err = process.communicate(timeout=100)
     assert process.returncode == STATUS[number], err
@@ -157,34 +189,17 @@ def test_a_signal_ends_an_iterate_as_ctrl_c_does(number: signal.Signals, tmp_pat
 def test_a_signal_that_was_ignored_at_the_start_stays_ignored(large: Path, tmp_path: Path) -> None:
     line = f"trap '' HUP; exec {SIREV} store verify --store {large}"
     process = subprocess.Popen(["bash", "-c", line], cwd=tmp_path, start_new_session=True, stdout=subprocess.PIPE, text=True)
-    assert eventually(lambda: spreads(process))
+    assert eventually(lambda: spreads(process) or process.poll() is not None)
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=100)
     assert process.returncode == 0
-
-
-SLOW_MEASURE = """
-import time
-import sirev.stages.measure as measure
-from sirev.cli.main import main
-spread = measure.spread
-measure.SPREAD_FROM = 1
-measure.spread = lambda function, items: spread(time.sleep, [600, 600])
-main()
-"""
 
 
 def test_a_signal_while_an_iterate_measures_leaves_nothing(tmp_path: Path, smoke_copy: Path) -> None:
     (tmp_path / "scratch").mkdir()
     memory = shared_memory()
     asked = ["iterate", "tiny_smoke", "--method", "sft", "--redo", "measure", "--store", str(smoke_copy)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW_MEASURE, *asked],
-        env={**os.environ, "TMPDIR": str(tmp_path / "scratch")},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = without_end(SLOW_MEASURE, asked, tmp_path, TMPDIR=str(tmp_path / "scratch"))
     assert eventually(lambda: spreads(process) or process.poll() is not None)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=100)

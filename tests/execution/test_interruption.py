@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 import signal
@@ -150,8 +151,11 @@ def test_ctrl_c_does_not_wait_for_another_process(tmp_path: Path) -> None:
 
 def _children(pid: int) -> list[int]:
     """All children, whichever thread started them."""
-    lists = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for children in lists for child in children.read_text().split()]
+    found = []
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            found += [int(child) for child in children.read_text().split()]
+    return found
 
 
 def _checkpoints(temporary: Path, key: str) -> list[int]:

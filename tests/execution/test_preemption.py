@@ -178,7 +178,7 @@ def test_a_second_signal_ends_at_once(smoke_copy: Path, tmp_path: Path) -> None:
     process = stubborn(1e6, smoke_copy, tmp_path)
     process.send_signal(signal.SIGTERM)
     with pytest.raises(subprocess.TimeoutExpired):  # it waits for the training
-        process.wait(timeout=2)
+        process.wait(timeout=5)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 143, err

@@ -42,7 +42,11 @@ def test_it_is_gone_when_removed() -> None:
     assert not scratch.path.exists()
 
 
-def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_has_is_not() -> None:
+def test_what_a_killed_process_left_is_swept_up_and_what_a_living_one_has_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # in the usual one other processes sweep too
+    monkeypatch.setattr("tempfile.tempdir", None)
     processes = [subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     folders = [Path(process.stdout.readline().strip()) for process in processes if process.stdout]
     try:

@@ -53,10 +53,9 @@ def test_a_holder_that_is_killed_is_followed_at_once(tmp_path: Path, holder: sub
     other = chain(tmp_path / "store")
     said = _first_line(other)
     assert said == f"sft seed 0  {HELD}:train  waiting for process {holder.pid} on {HOST}"
-    began = time.monotonic()
     holder.kill()
-    names, _ = computed(other)
-    assert time.monotonic() - began < 15
+    names, lines = computed(other)
+    assert not [line for line in lines if "continuing without" in line]  # else it waited for a minute
     assert names == [f"train:{number}" for number in range(HELD, STEPS + 1)]
     assert_sound(tmp_path / "store")
 

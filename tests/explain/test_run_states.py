@@ -73,7 +73,7 @@ def test_a_run_is_running_while_the_process_that_computes_it_lives(store: Store)
         with store.leasing(sys.argv[2:]):
             store.hold([])
             print("held", flush=True)
-            time.sleep(60)
+            time.sleep(600)
     """
     holder = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program), store.path, run.id], stdout=subprocess.PIPE)
     assert holder.stdout is not None

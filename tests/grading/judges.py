@@ -36,7 +36,7 @@ def hostile(item: str) -> Reason:
         case "hungry":
             bytearray(8 << 30)
         case "takes 2 GB":
-            bytearray(2 << 30)
+            bytes(2 << 30)  # takes addresses alone
             return "right"
     return "right" if item == "good" else "wrong"
 

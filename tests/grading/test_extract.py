@@ -40,8 +40,11 @@ def test_boxed_is_the_last_box_that_closes(text: str, answer: str | None) -> Non
     "piece", ["\\boxed{", "\\boxed ", "}", "{", "1,", "$", "-", "#### ", "Answer: (", "(: *", "9", "\\", " "]
 )
 def test_a_huge_text_takes_no_longer_than_its_length(read: Callable[[str], str | None], piece: str) -> None:
-    short, long = (min(seconds(read, piece * (length // len(piece))) for _ in range(2)) for length in (75_000, 300_000))
-    assert long < 10 * short + 0.05  # a search from every place would take sixteen times as long
+    def linear() -> bool:
+        short, long = (min(seconds(read, piece * (length // len(piece))) for _ in range(2)) for length in (75_000, 300_000))
+        return long < 10 * short + 0.05  # a search from every place would take sixteen times as long
+
+    assert any(linear() for _ in range(5))  # another process may be in the way
 
 
 def test_every_math_solution_has_a_box_and_it_is_the_answer_of_math500(published: Published) -> None:

@@ -89,7 +89,7 @@ def test_a_function_of_a_package_in_the_current_folder_that_returns_bools(
 
 
 def test_an_answer_that_takes_too_long_or_ends_the_process_is_wrong_and_bears_the_blame_alone(file: Path) -> None:
-    found = graded(f"{file}:odd", "fine", "loops", "dies", "fine too", seconds=0.5)
+    found = graded(f"{file}:odd", "fine", "loops", "dies", "fine too", seconds=2)
     assert [one.reason for one in found] == ["right", "timeout", "error", "right"]
 
 

@@ -100,8 +100,11 @@ def test_no_text_takes_long(shape: Callable[[int], str]) -> None:
         assert equations(text) == ()
         tokens(text)
 
-    short, long = (min(seconds(read, shape(length)) for _ in range(2)) for length in (50_000, 200_000))
-    assert long < 10 * short + 0.05  # a search from every place would take sixteen times as long
+    def linear() -> bool:
+        short, long = (min(seconds(read, shape(length)) for _ in range(2)) for length in (50_000, 200_000))
+        return long < 10 * short + 0.05  # a search from every place would take sixteen times as long
+
+    assert any(linear() for _ in range(5))  # another process may be in the way
 
 
 def test_distinct_equations_ignore_words_and_see_order() -> None:

@@ -75,5 +75,9 @@ def test_hostile_texts_take_linear_time() -> None:
         return time.process_time() - began
 
     for part in ("1+", "((", "1 = ", "1+1=2*", "9" * 50 + "+1=", "x" * 30 + "1+1=2 "):
-        once, twice = (min(seconds(part * n) for _ in range(3)) for n in (5_000, 20_000))
-        assert twice < 12 * once + 0.05
+
+        def linear(part: str = part) -> bool:
+            short, long = (min(seconds(part * n) for _ in range(3)) for n in (5_000, 20_000))
+            return long < 12 * short + 0.05
+
+        assert any(linear() for _ in range(5))  # another process may be in the way

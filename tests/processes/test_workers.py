@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sirev.processes import workers
 from sirev.processes.workers import WorkerDied, WorkersEnded, end_workers, run_python, spread
 from tests.conftest import alive, eventually
 
@@ -93,7 +94,7 @@ def test_workers_at_work_end_at_once(tmp_path: Path, way: str) -> None:
     begun = threading.Event()
 
     def interrupt() -> None:
-        assert eventually(lambda: all(Path(file).exists() and Path(file).read_text() for file in files))
+        eventually(lambda: all(Path(file).exists() and Path(file).read_text() for file in files))
         begun.set()
         if way == "from another thread":
             end_workers()
@@ -157,7 +158,7 @@ def test_code_that_takes_too_long_is_ended() -> None:
 
 def test_code_under_way_is_ended_with_the_workers(tmp_path: Path) -> None:
     def interrupt() -> None:
-        assert eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "")
+        assert eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text() != "" and workers._processes)
         end_workers()
 
     watcher = threading.Thread(target=interrupt)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from sirev.errors import SirevError
+from tests.commands import OF_TESTS
 from tests.store.crash_programs import PROGRAMS
 from tests.store.crashing import crashed
 from tests.store.soundness import assert_sound, contents
@@ -19,7 +20,7 @@ from tests.store.soundness import assert_sound, contents
 def folder(tmp_path: Path) -> Iterator[Path]:
     """In memory where that can be had: a kill loses nothing that was not synced, so hundreds of syncs would show nothing."""
     memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as made:
+    with tempfile.TemporaryDirectory(prefix=OF_TESTS, dir=memory if os.access(memory, os.W_OK) else tmp_path) as made:
         yield Path(made)
 
 

@@ -40,7 +40,7 @@ def test_the_lease_of_a_killed_process_is_void_and_swept(tmp_path: Path) -> None
         lease = Lease(Path(sys.argv[1]))
         lease.hold(["a"])
         print("held", flush=True)
-        time.sleep(60)
+        time.sleep(600)
     """
     holder = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program), tmp_path], stdout=subprocess.PIPE)
     assert holder.stdout is not None

@@ -31,7 +31,7 @@ MARK = "sirev-hostile"
 """Part of the name of everything that a program tries to leave behind."""
 SECRET = "sirev-test-" + hashlib.sha256(b"what must not get out").hexdigest()
 SECRET_NAME = "SIREV_TEST_SECRET"
-PORT = 47_113
+PORT = 27_113
 IPC_KEY = 0x51EE7
 
 MEMORY = 256 << 20
@@ -1043,24 +1043,29 @@ def judged(pool: Pool, source: str, tests: tuple[str, ...] = TESTS) -> str:
 
 
 class Pools:
-    """One worker of a tier each for hostile programs, for those that only wait, and for honest ones, with their limits."""
+    """One worker of a tier for each kind of program, with its limits: ample ones unless the limit is what should end it.
+
+    Some machines take seconds to fill a gigabyte.
+    """
 
     def __init__(self, tier: Tier) -> None:
-        self._hostile = Pool(tier, Limits(1, MEMORY), 1)
+        self._hostile = Pool(tier, Limits(10, MEMORY), 1)
+        self._endless = Pool(tier, Limits(1, MEMORY), 1)
         self._waiting = Pool(tier, Patient(1, MEMORY), 1)
-        self._honest = Pool(tier, Limits(10), 1)  # ample: some machines take seconds to fill a gigabyte
+        self._honest = Pool(tier, Limits(10), 1)
 
     def __enter__(self) -> Pools:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        for pool in (self._hostile, self._waiting, self._honest):
+        for pool in (self._hostile, self._endless, self._waiting, self._honest):
             pool.__exit__(None, None, None)
 
     def hostile(self, name: str, place: Place) -> Tried:
         """Run one of HOSTILE, after its honest programs."""
         hostile = HOSTILE[name]
-        pool = self._waiting if hostile.waits else self._hostile
+        endless = not hostile.ends or bool({*hostile.ends} & {*CPU})
+        pool = self._waiting if hostile.waits else self._endless if endless else self._hostile
         for source in hostile.after:
             assert judged(pool, source) == RIGHT
         return _tried(pool, place.fill(hostile.source), hostile.tests)

@@ -75,7 +75,7 @@ def test_the_verdict_on_a_parasite_is_the_same_with_and_without_predecessors(nam
     questions = tuple(claim.question for claim in taken)
     found = []
     for before in ((), hostile.after):
-        with Pool(tier, Limits(1, MEMORY), 1) as pool:
+        with Pool(tier, Limits(10, MEMORY), 1) as pool:
             sources = [*before, hostile.source]
             outcomes = dict(pool.run(Program((source,), questions) for source in sources))
             found.append([program_verdict(outcomes[index], taken) for index in range(len(sources))])

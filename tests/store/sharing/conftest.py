@@ -7,7 +7,6 @@ import itertools
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sirev.store.store import Store
+from tests.conftest import eventually
 from tests.store.sharing.faulty import Proxy
 from tests.store.sharing.studies import add_run
 
@@ -32,17 +32,20 @@ def s3_port() -> Iterator[int]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/", timeout=2).close()
-                break
-            except OSError:
-                assert server.poll() is None, "the S3 server ended"
-                time.sleep(0.1)
+        assert eventually(lambda: server.poll() is not None or _answers(port), 120)
+        assert server.poll() is None, "the S3 server ended"
         yield port
     finally:
         server.kill()
         server.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/", timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def bucket(s3_port: int, proxy: Proxy) -> str:
     """The URL of a folder in a new bucket."""
     name = f"bucket-{next(COUNT)}"
     request = urllib.request.Request(f"http://127.0.0.1:{s3_port}/{name}", method="PUT")
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=60).close()
     return f"s3://{name}/team/store"
 
 

@@ -179,12 +179,18 @@ def test_a_shared_store_that_is_slow_holds_nobody_up_who_has_no_time(
 def test_a_writer_that_is_stopped_leaves_a_sound_shared_store(store: Store, bucket: str, proxy: Proxy, tmp_path: Path) -> None:
     remote = Remote(bucket)
     writer = writing(store, remote)
-    proxy.delay = 0.05
+    stopped = threading.Event()
+
+    def held(method: str, path: str) -> None:
+        if method == "PUT" and "/records/" in path:
+            stopped.wait(60)
+
+    proxy.fault = held
     run = written(store, writer, steps=6)
     assert eventually(lambda: any("/objects/" in path for method, path in proxy.seen if method == "PUT"))
     writer.stop()
+    stopped.set()
     assert eventually(lambda: all(thread.name != "sirev-push" for thread in threading.enumerate()))
-    proxy.delay = 0.0
     there = remote.backend.sizes([""], 4)
     recorded = [pin for pin in run.pins.values() if record_path(pin.key, pin.artifact) in there]
     assert len(recorded) < len(run.pins)
