@@ -163,3 +163,18 @@ def test_links_in_the_folder_for_temporary_files_are_not_followed(
     sweep_scratch()
     assert (precious / "data").read_text() == "mine"
     assert (tmp_path / "sirev-scratch-x").exists()  # nothing was locked by that name, so nobody can tell whose it is
+
+
+def test_an_attempt_that_another_process_removes_meanwhile_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    action = tmp_path / f"sirev-attempts-{os.getuid()}" / "train-0123"
+    action.mkdir(parents=True)
+    looked = os.scandir
+
+    def removed_first(path: Path) -> object:
+        if path == action:
+            action.rmdir()
+        return looked(path)
+
+    monkeypatch.setattr(os, "scandir", removed_first)
+    sweep_scratch(tmp_path)
+    assert not action.exists()
