@@ -133,7 +133,7 @@ def test_an_answer_that_takes_for_ever_is_a_timeout_and_its_neighbours_are_not()
     hostile = [r"9^{9^{9^{9^{9}}}}", r"\sin(10^{10^{10}})", "(" * 500]
     easy = [(r"\frac{1}{2}", f"{n}/{2 * n}") for n in range(1, 30)]
     pairs = [*easy[:10], *(("5", answer) for answer in hostile), *easy[10:]]
-    assert reasons(*pairs, seconds=3) == ["right"] * 10 + ["timeout"] * len(hostile) + ["right"] * 19
+    assert reasons(*pairs, seconds=1) == ["right"] * 10 + ["timeout"] * len(hostile) + ["right"] * 19
 
 
 def test_agreement_with_the_labelled_pairs_of_hendrycks(published: Published) -> None:

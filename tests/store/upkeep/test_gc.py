@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -255,9 +256,14 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Between:
     numbers: list[int] = []
 
     def happens(what: Callable[[int], None]) -> list[int]:
-        def paused(_: float) -> None:
+        really = time.sleep
+
+        def paused(seconds: float) -> None:
+            if threading.current_thread() is not threading.main_thread():  # one of another test
+                return really(seconds)
             numbers.append(len(numbers))
             what(numbers[-1])
+            return None
 
         monkeypatch.setattr("sirev.store.upkeep.gc.time.sleep", paused)
         return numbers
