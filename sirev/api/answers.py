@@ -70,14 +70,25 @@ class Answers(Sequence[dict[str, Any]]):
         return data_frame(self.rows, ANSWER_COLUMNS)
 
 
-def shown_result(run_id: str, iterations: Sequence[Mapping[str, Any]], computed: int, stopped: str | None = None) -> str:
-    """The repr of a finished run: id, pass@1 of the first and last model, and number of computed steps."""
-    ends = [iterations[0], iterations[-1]] if iterations else []
+def shown_result(
+    run_id: str,
+    iterations: Sequence[Mapping[str, Any]],
+    computed: int,
+    *,
+    stopped: str | None = None,
+    names: Sequence[str] = (),
+) -> str:
+    """The repr of a finished run: id, pass@1 of the first and last model, and number of computed steps.
+
+    `names` are those of the models, if they are no M_t.
+    """
+    ends = [*iterations[:1], *iterations[1:][-1:]]
     values = [one["pass_at_1"]["value"] for one in ends]
     rose = f"pass@1 {' -> '.join(f'{100 * value:.1f}%' for value in values)}, " if values and None not in values else ""
-    models = f"M_{ends[0]['t']} to M_{ends[1]['t']}, " if ends else ""
+    models = [names[one["t"] - 1] if names else f"M_{one['t']}" for one in ends]
+    which = f"{' to '.join(models)}, " if models else ""
     why = f", stopped: {stopped}" if stopped else ""
-    return f"<{run_id}: {models}{rose}{computed:,} steps computed{why}>"
+    return f"<{run_id}: {which}{rose}{computed:,} step{'s' * (computed != 1)} computed{why}>"
 
 
 def answers(

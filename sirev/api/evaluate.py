@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from sirev.api.answers import shown_result
 from sirev.api.iterate import RunResult, execute
 from sirev.api.plan import Plans, plans
 from sirev.api.pushing import shared_store_answers
@@ -39,6 +40,9 @@ class EvaluatedRun(RunResult):
     """Result of an evaluation: that of a run, and the names of its models, `steps`."""
 
     steps: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return shown_result(self.id, self.iterations, len(self.computed), names=self.steps)
 
 
 def evaluate(

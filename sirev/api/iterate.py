@@ -69,7 +69,7 @@ class RunResult:
     store: Path | None = None
 
     def __repr__(self) -> str:
-        return shown_result(self.id, self.iterations, len(self.computed), self.stopped)
+        return shown_result(self.id, self.iterations, len(self.computed), stopped=self.stopped)
 
     def answers(self, t: int | None = None, *, kind: str = DRAWS, draws: int | None = None) -> Answers:
         """The graded answers of M_t, or of every M_t; see `sirev.answers`."""

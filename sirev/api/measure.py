@@ -92,7 +92,7 @@ class MeasuredRun:
     seed: int = 0
 
     def __repr__(self) -> str:
-        return shown_result(self.id, self.iterations, len(self.computed))
+        return shown_result(self.id, self.iterations, len(self.computed), names=self.steps)
 
 
 def measure(

@@ -86,6 +86,7 @@ def evaluated(made: Evaluated, tmp_path: Path) -> Evaluated:
 
 def test_models_are_asked_and_compared_under_the_names_they_were_given(made: Evaluated) -> None:
     assert made.found.steps == ("base", "other", "sft")
+    assert ": base to sft, pass@1 " in repr(made.found)
     assert [iteration["t"] for iteration in made.found.iterations] == [1, 2, 3]
     assert len(made.rows("sample/test:3")) == 4 * PROBLEMS
     (run,) = sirev.report(store=made.store).to_dict()["studies"][0]["runs"]

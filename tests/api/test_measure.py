@@ -64,6 +64,7 @@ def test_single_completions_are_greedy_answers(tmp_path: Path) -> None:
         "before", "greedy", (str(files["before"]),), 10, 1, 1, {"id": "id", "text": "completion", "correct": "correct"}
     )
     assert found.steps == ("before", "after")
+    assert ": before to after, pass@1 " in repr(found)
 
 
 def test_several_completions_are_draws(tmp_path: Path) -> None:
