@@ -205,6 +205,21 @@ def seconds(function: Callable[[str], object], text: str) -> float:
     return time.process_time() - began
 
 
+def is_linear(
+    function: Callable[[str], object], shape: Callable[[int], str], length: int, *, most: int = 10, times: int = 2
+) -> bool:
+    """Whether a text of four times this length takes less than `most` times as long; a search from every place takes sixteen.
+
+    The least of so many times counts, in one of five tries, since another process may be in the way.
+    """
+
+    def once() -> bool:
+        short, long = (min(seconds(function, shape(n)) for _ in range(times)) for n in (length, 4 * length))
+        return long < most * short + 0.05
+
+    return any(once() for _ in range(5))
+
+
 def growth(function: Callable[[str], object], shape: Callable[[int], str], *, most: int, enough: float) -> tuple[int, float]:
     """(length, ratio of the times for it and for half of it).
 

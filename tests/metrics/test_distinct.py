@@ -20,7 +20,7 @@ from sirev.metrics.distinct import (
     tokens,
 )
 from sirev.metrics.equations import equations
-from tests.grading.hostile_texts import seconds
+from tests.grading.hostile_texts import is_linear
 
 ANSWERS = st.lists(st.text("ab .,3\n", max_size=12), max_size=7)
 
@@ -100,11 +100,7 @@ def test_no_text_takes_long(shape: Callable[[int], str]) -> None:
         assert equations(text) == ()
         tokens(text)
 
-    def linear() -> bool:
-        short, long = (min(seconds(read, shape(length)) for _ in range(2)) for length in (50_000, 200_000))
-        return long < 10 * short + 0.05  # a search from every place would take sixteen times as long
-
-    assert any(linear() for _ in range(5))  # another process may be in the way
+    assert is_linear(read, shape, 50_000)
 
 
 def test_distinct_equations_ignore_words_and_see_order() -> None:

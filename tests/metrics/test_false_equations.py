@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from sirev.metrics.false_equations import LONGEST, checked
+from tests.grading.hostile_texts import is_linear
 
 
 @pytest.mark.parametrize(
@@ -69,15 +68,6 @@ def test_what_can_t_be_evaluated_by_itself_is_not_counted(text: str) -> None:
 
 
 def test_hostile_texts_take_linear_time() -> None:
-    def seconds(text: str) -> float:
-        began = time.process_time()
-        checked(text)
-        return time.process_time() - began
-
     for part in ("1+", "((", "1 = ", "1+1=2*", "9" * 50 + "+1=", "x" * 30 + "1+1=2 "):
-
-        def linear(part: str = part) -> bool:
-            short, long = (min(seconds(part * n) for _ in range(3)) for n in (5_000, 20_000))
-            return long < 12 * short + 0.05
-
-        assert any(linear() for _ in range(5))  # another process may be in the way
+        checked(part * 20_000)  # no error: the times below are also those of calls that raise one
+        assert is_linear(checked, lambda n, part=part: part * n, 5_000, most=12, times=3)
