@@ -28,8 +28,8 @@ test: $(VENV)/.installed-dev
 	$(PYTEST_TWICE) -m "not slow and not soak"
 
 test-slow: $(VENV)/.installed-real-stack
-	$(PYTEST_TWICE) -m "slow and not vllm"
-	$(BIN)/python -m pytest -m "slow and vllm"
+	$(PYTEST_TWICE) -m "slow and not spinning"
+	$(PYTEST_TWICE) --dist loadfile --one-core-each -m "slow and spinning"
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m soak

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import importlib.util
 import math
 import os
@@ -37,6 +38,27 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 settings.register_profile("sirev", deadline=None)  # a loaded machine takes as long as it takes
 settings.load_profile("sirev")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--one-core-each", action="store_true", help="bind each test process and its children to a core of its own")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Bind a test process to its core: several threads of vLLM or torch wait by spinning, on cores that others need.
+
+    Nothing is garbage before all tests are known, and what exists then is not: collections would take a part of every test.
+    """
+    gc.disable()
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and config.getoption("--one-core-each"):
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {allowed[int(worker.removeprefix("gw")) % len(allowed)]})
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

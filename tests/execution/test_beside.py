@@ -67,6 +67,7 @@ def iterated(store: Path, listener: Listener) -> RunResult:
 
 
 @pytest.mark.slow
+@pytest.mark.spinning
 def test_grading_goes_on_beside_sampling_and_training_and_makes_the_same(
     smoke: Study, smoke_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +95,7 @@ def test_grading_goes_on_beside_sampling_and_training_and_makes_the_same(
 
 
 @pytest.mark.slow
+@pytest.mark.spinning
 def test_a_failure_beside_a_training_loses_nothing_of_it(smoke_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = Heard()
 
@@ -113,6 +115,7 @@ def test_a_failure_beside_a_training_loses_nothing_of_it(smoke_copy: Path, monke
 
 
 @pytest.mark.slow
+@pytest.mark.spinning
 def test_a_failure_in_a_part_of_a_run_is_no_part_that_was_done(smoke_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(step: str) -> None:
         if step == "measure/diversity:1":

@@ -99,6 +99,7 @@ def test_equal_texts_are_embedded_once_and_count_as_often_as_they_were_drawn(tmp
 
 
 @pytest.mark.slow
+@pytest.mark.spinning
 def test_the_measures_are_those_of_every_pair_by_the_model_itself(minilm: Path, smoke_copy: Path) -> None:
     import numpy
     from sentence_transformers import SentenceTransformer
@@ -150,6 +151,7 @@ def test_a_replay_embeds_nothing_needs_no_model_and_another_batch_size_is_the_sa
 
 
 @pytest.mark.slow
+@pytest.mark.spinning
 def test_a_model_of_the_hub_is_known_by_its_commit(minilm: Path, smoke_copy: Path, hub: HubCache) -> None:
     hub.model("some/embedder", minilm)
     (result,) = sirev.iterate(
@@ -163,6 +165,7 @@ def test_a_model_of_the_hub_is_known_by_its_commit(minilm: Path, smoke_copy: Pat
 
 
 @pytest.mark.slow
+@pytest.mark.spinning
 def test_a_changed_part_of_the_model_is_another_model(minilm: Path, smoke_copy: Path, tmp_path: Path) -> None:
     model = tmp_path / "model"
     shutil.copytree(minilm, model)

@@ -110,7 +110,7 @@ def test_a_training_of_a_check_sends_the_events_of_a_training(work: Any) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.vllm
+@pytest.mark.spinning
 def test_all_checks_run_on_a_cpu(tmp_path: Path) -> None:
     words = [SIREV, "doctor", "--gpu-check", "--device", "cpu", "--format", "json"]
     variables = {**os.environ, "TMPDIR": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state")}

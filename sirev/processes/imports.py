@@ -1,0 +1,28 @@
+"""Quicker imports of large libraries in children."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """A context for imports of torch, transformers, TRL or vLLM: without garbage collections, they take a fifth less time.
+
+    Python would collect thousands of times and visit all modules again and again. What has been imported at the end is exempt
+    from later collections; a model in a reference cycle would be too, so import before a model is loaded.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    before = len(sys.modules)
+    gc.disable()
+    try:
+        yield
+    finally:
+        if len(sys.modules) > before:
+            gc.freeze()
+        gc.enable()
