@@ -29,7 +29,7 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-real-stack
 	$(PYTEST_TWICE) -m "slow and not spinning"
-	$(PYTEST_TWICE) --dist loadfile --one-core-each -m "slow and spinning"
+	$(PYTEST_TWICE) --dist loadfile --no-loadscope-reorder --one-core-each -m "slow and spinning"
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m soak

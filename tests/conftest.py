@@ -34,6 +34,8 @@ from tests.sentencepiece_models import FAMILIES, save_model_of_the_paper, vocabu
 BROKEN_TRL = Path(__file__).parent / "execution" / "broken_trl"
 """A folder for PYTHONPATH with a trl that fails to train."""
 SIREV = Path(sys.executable).with_name("sirev")
+LONGEST = ("test_real_stack.py", "test_soak.py")
+"""Files whose tests begin first: minutes that would otherwise come last, beside an idle core."""
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 settings.register_profile("sirev", deadline=None)  # a loaded machine takes as long as it takes
@@ -54,6 +56,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker and config.getoption("--one-core-each"):
         allowed = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {allowed[int(worker.removeprefix("gw")) % len(allowed)]})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def pytest_collection_finish() -> None:

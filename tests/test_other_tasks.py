@@ -48,9 +48,9 @@ def test_commonsenseqa_learns_from_rationales_of_its_own(smollm2: Path, tmp_path
     settings += ["training.on_degenerate=continue", "training.max_prompt_tokens=512"]
     settings += ["evaluation.ood.arc_challenge=null", "evaluation.ood.openbookqa=null"]  # which the Hub has
     # With seven worked examples each answer takes seconds, and each step of a training half a minute.
-    settings += ["evaluation.draws.n=1", "evaluation.score=false", "sampling.n=1", "training.initial.epochs=1", "T=1"]
+    settings += ["evaluation.draws.n=1", "evaluation.score=false", "sampling.n=1", "training.initial.epochs=1"]
     store = sirev.Store(tmp_path / "store")
-    (result,) = sirev.iterate("mistral_csqa", methods=["sft"], overrides=settings, store=store)
+    (result,) = sirev.iterate("mistral_csqa", methods=["sft"], overrides=settings, store=store, until=1)
     run = store.runs.get(result.id)
     assert run is not None
     learned = store.artifact(run.pins["select:1"].artifact).rows("examples")
@@ -59,7 +59,8 @@ def test_commonsenseqa_learns_from_rationales_of_its_own(smollm2: Path, tmp_path
         assert example["completion"].endswith("Answer: A")
         assert "\n\nQuestion:" not in example["completion"]
         assert example["prompt"].count("Question:") == 1  # the worked examples stay out of what M_1 learns from
-    assert result.iterations[0]["diversity"]["all"]["distinct_equations"]["value"] is None
+    measured = store.artifact(run.pins["measure/diversity:1"].artifact).json("measures.json")["problems"]
+    assert [problem["all"]["distinct_equations"] for problem in measured] == [None, None]
 
 
 @pytest.mark.slow
