@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gc
 import importlib.util
 import math
 import os
@@ -13,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from hypothesis import settings
 import sirev
 from sirev.api.iterate import RunResult
 from sirev.processes import termination
+from sirev.processes.imports import quick_imports
 from sirev.store.artifacts import Artifact
 from sirev.store.runs import Run
 from sirev.store.sharing import backend
@@ -47,11 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Bind a test process to its core: several threads of vLLM or torch wait by spinning, on cores that others need.
-
-    Nothing is garbage before all tests are known, and what exists then is not: collections would take a part of every test.
-    """
-    gc.disable()
+    """Bind a test process to its core: several threads of vLLM or torch wait by spinning, on cores that others need."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker and config.getoption("--one-core-each"):
         allowed = sorted(os.sched_getaffinity(0))
@@ -62,9 +58,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import all tests without garbage collections, and exempt them from later ones, which would take a part of every test."""
+    with quick_imports():
+        return (yield)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 _RAY = Path(sys.executable).with_name("ray")
 
 
@@ -23,9 +24,7 @@ class Cluster:
     """A cluster of nodes with one processor each; `environment` has its RAY_ADDRESS."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.environment = {
             "RAY_ADDRESS": self.address,

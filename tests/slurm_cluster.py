@@ -20,6 +20,7 @@ import pytest
 
 from sirev.processes.spawning import in_spawner, python, start
 from tests.conftest import eventually
+from tests.ports import free_port
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PLACES = f"{os.environ['PATH']}:/usr/sbin:/sbin"
@@ -99,10 +100,8 @@ def configure(folder: Path) -> None:
     for number in (0, 1):
         os.mknod(folder / f"gpu{number}", 0o20666, os.makedev(1, 3))  # the device of /dev/null
     (folder / "gres.conf").write_text(f"NodeName=here Name=gpu File={folder}/gpu[0-1]\n")
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("", 0))
-        other.bind(("", 0))
-        ports = [one.getsockname()[1], other.getsockname()[1]]
+    controller = free_port()
+    ports = [controller, free_port(controller)]
     (folder / "slurm.conf").write_text(CONFIGURATION.format(folder=folder, ports=ports, host=socket.gethostname()))
 
 

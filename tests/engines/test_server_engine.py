@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +21,7 @@ from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders
 from tests.conftest import Study
 from tests.engines.conftest import Trained
+from tests.ports import free_port
 
 SERVED = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WARM = DecodingSettings(0.75, 0.95, 12)
@@ -43,9 +43,7 @@ class VllmServer:
 
     def start(self) -> None:
         if not self.port:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.port = free.getsockname()[1]
+            self.port = free_port()
         options = ["--dtype", "float32", "--max-model-len", "256", "--enforce-eager", "--no-enable-chunked-prefill"]
         lora = ["--enable-lora", "--max-lora-rank", "8"]
         names = ["--model", str(self.model), "--served-model-name", SERVED, "--port", str(self.port)]
