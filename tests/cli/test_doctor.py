@@ -55,7 +55,7 @@ def test_the_disk_has_to_hold_the_models_that_are_still_to_be_trained(tmp_path: 
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=200 * 10**9))
     said: list[dict[str, Any]] = []
     monkeypatch.setattr(doctor, "out_json", said.append)
-    doctor.run("mistral_gsm8k", [], tmp_path / "store", ["full"], form="json")
+    doctor.run("mistral_gsm8k", ["engine=transformers"], tmp_path / "store", ["full"], form="json")
     (store,) = [finding for finding in said[0]["findings"] if finding["what"] == "store"]
     assert store["status"] == "missing"
     assert "347.6 GB" in store["found"]

@@ -166,7 +166,7 @@ def test_a_recipe_that_runs_programs_needs_the_tier_that_it_asks_for(
 
 
 def test_a_recipe_without_programs_needs_no_sandbox(tmp_path: Path, hub: HubCache) -> None:
-    assert not found(load_recipe("mistral_gsm8k"), "sandbox", tmp_path).needed
+    assert not found(load_recipe("mistral_gsm8k", ["engine=transformers"]), "sandbox", tmp_path).needed
 
 
 def test_what_a_recipe_can_do_without_is_offered(tmp_path: Path, hub: HubCache) -> None:
@@ -234,7 +234,7 @@ def test_the_disk_that_is_asked_for_goes_with_the_size_of_the_model(tmp_path: Pa
     small = found(gsm8k(f"model={tmp_path / 'model'}", *overrides), "scratch", tmp_path)
     assert small.found.endswith("take up to 0.5 GB")
     assert not small.needed
-    large = found(load_recipe("mistral_gsm8k", overlays=["full"]), "scratch", tmp_path)
+    large = found(load_recipe("mistral_gsm8k", ["engine=transformers"], overlays=["full"]), "scratch", tmp_path)
     assert large.found.endswith("take up to 117.4 GB")  # 29 GB of weights as 32-bit, 15.3 GB of states; twice, and M_t
     assert large.needed
 
@@ -243,7 +243,7 @@ def test_the_disk_is_that_of_the_folder_for_interrupted_trainings(
     tmp_path: Path, hub: HubCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(SCRATCH, str(tmp_path / "shared" / "deep"))
-    finding = found(load_recipe("mistral_gsm8k"), "scratch", tmp_path)
+    finding = found(load_recipe("mistral_gsm8k", ["engine=transformers"]), "scratch", tmp_path)
     assert finding.found.startswith(f"{tmp_path}/shared/deep, ")
     assert finding.remedies[0].command == f"export {SCRATCH}=FOLDER"
 

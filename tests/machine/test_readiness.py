@@ -196,7 +196,7 @@ def test_a_sandbox_that_is_too_weak_is_told_before_programs_are_sampled(
     monkeypatch.setattr(tiers, "best_tier", lambda: Found("C", {"A": "off", "B": "off"}))
     monkeypatch.setattr("sirev.grading.sandbox.best_tier", tiers.best_tier)
     with pytest.raises(BadInput) as caught:
-        sirev.iterate("mistral_mbpp", store=tmp_path / "store", unsafe_code=allowed)
+        sirev.iterate("mistral_mbpp", overrides=["engine=transformers"], store=tmp_path / "store", unsafe_code=allowed)
     lines = [line for line in str(caught.value).splitlines() if "sandbox: tier C" in line]
     assert [line.startswith("1:grade/select can't be computed here: ") for line in lines] == [True] * told
 
