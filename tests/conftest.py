@@ -43,7 +43,7 @@ settings.load_profile("sirev")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--one-core-each", action="store_true", help="bind each test process and its children to a core of its own")
+    parser.addoption("--one-core-each", action="store_true", help="with --numprocesses: bind each process to a core of its own")
 
 
 def pytest_configure(config: pytest.Config) -> None:

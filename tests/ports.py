@@ -7,9 +7,10 @@ import socket
 
 
 def free_port(*taken: int) -> int:
-    """A port that nobody uses, other than those already `taken`.
+    """A free port that is none of `taken`.
 
-    It is not of the range from which the kernel gives ports to others, nor of that of Ray's workers (10002 to 19999).
+    It is outside the default range from which the kernel gives out ports (32768 to 60999), and that of Ray's workers (10002 to
+    19999).
     """
     while True:
         port = 20_000 + secrets.randbelow(10_000)

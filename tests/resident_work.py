@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from dataclasses import dataclass
@@ -35,11 +34,6 @@ def neighbours(request: dict[str, Any], emit: Emit[Any]) -> dict[str, Any]:
     from tests.conftest import alive
 
     return {"pid": os.getpid(), "alive": [pid for pid in request["pids"] if alive(pid)]}
-
-
-def collections(request: dict[str, Any], emit: Emit[Any]) -> list[int]:
-    """Whether garbage is collected, and how many objects are exempt from that."""
-    return [gc.isenabled(), gc.get_freeze_count()]
 
 
 def fail(request: dict[str, Any], emit: Emit[Any]) -> None:

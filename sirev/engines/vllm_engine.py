@@ -25,7 +25,8 @@ class VllmEngine:
     """A base model in vLLM, or full weights of M_t; `use` selects an adapter, of at most `rank`."""
 
     def __init__(self, weights: Path, rank: int | None, options: Options) -> None:
-        import torch
+        with quick_imports():
+            import torch
 
         self._on_gpu = torch.cuda.is_available()
         prepare_vllm(options, seen_here() if self._on_gpu and options.batch_invariant else None)

@@ -12,7 +12,6 @@ import traceback
 from typing import Any
 
 from sirev.errors import SirevError
-from sirev.processes.imports import quick_imports
 from sirev.processes.requests import as_json, function_at, messages_of, typed
 from sirev.processes.termination import note_termination
 
@@ -34,8 +33,7 @@ def main() -> None:
     while True:
         asked = json.loads(requests.get())
         try:
-            with quick_imports():
-                work = function_at(asked["function"])
+            work = function_at(asked["function"])
             request = typed(messages_of(work).request, asked["request"])
             result = work(request, lambda event: send({"event": event}))
         except SirevError as error:  # its message is written for the user

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 def quick_imports() -> Iterator[None]:
     """A context for imports of torch, transformers, TRL or vLLM: without garbage collections, they take a fifth less time.
 
-    Python would collect thousands of times and visit all modules again and again. What has been imported at the end is exempt
-    from later collections; a model in a reference cycle would be too, so import before a model is loaded.
+    Python would collect thousands of times and visit all modules again and again. Everything alive at the end is exempt from
+    later collections, so import before a large model is loaded: in a reference cycle, it would never be freed.
     """
     if not gc.isenabled():
         yield

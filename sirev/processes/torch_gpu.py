@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sirev.errors import BadInput
+from sirev.processes.imports import quick_imports
 from sirev.processes.spawning import one_gpu
 from sirev.processes.workers import run_python
 
@@ -109,7 +110,8 @@ def require_gpu(required: bool) -> None:
     """Raise BadInput if a GPU is `required` and torch, which this imports then, can use none; for children."""
     if not required:
         return
-    import torch
+    with quick_imports():
+        import torch
 
     if not torch.cuda.is_available():
         why = why_unusable(seen_here())

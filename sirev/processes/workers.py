@@ -175,7 +175,7 @@ def end_workers() -> None:
 
 
 def run_python(code: str, seconds: float) -> subprocess.CompletedProcess[str]:
-    """Run `code`, short work, in a new interpreter, which ends with this process or at `end_workers`.
+    """Run short `code` without garbage collections in a new interpreter, which ends with this process or at `end_workers`.
 
     Raises subprocess.TimeoutExpired after `seconds`.
     """

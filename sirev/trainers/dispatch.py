@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sirev.parameters import operational, semantic
+from sirev.processes.imports import quick_imports
 from sirev.processes.requests import Emit, Progress, Resumable
 from sirev.processes.torch_gpu import require_gpu
 from sirev.trainers.models import ModelSource
@@ -101,7 +102,8 @@ class Trained:
 def train(request: TrainRequest, emit: Emit[TrainingProgress]) -> Trained:
     """Train one step of Algorithm 1 and save the model; events count optimizer steps."""
     require_gpu(request.parameters.gpu_required)
-    from sirev.trainers import trl_steps
+    with quick_imports():
+        from sirev.trainers import trl_steps
 
     return trl_steps.train(request, emit)
 
@@ -149,6 +151,7 @@ class PretrainRequest(Resumable):
 
 def pretrain(request: PretrainRequest, emit: Emit[Progress]) -> Log:
     """Pretrain M0, save it and return its log, with the loss in nats per token; events count steps."""
-    from sirev.trainers import pretrain
+    with quick_imports():
+        from sirev.trainers import pretrain
 
     return pretrain.pretrain(request, emit)

@@ -19,7 +19,7 @@ from sirev.engines.protocol import Cell, Completion, DecodingSettings, Prompt
 from sirev.engines.server_engine import Server, ServerEngine
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders
-from tests.conftest import Study
+from tests.conftest import Study, eventually
 from tests.engines.conftest import Trained
 from tests.ports import free_port
 
@@ -57,13 +57,16 @@ class VllmServer:
             )
 
     def wait(self) -> None:
-        for _ in range(240):
-            try:
-                with urllib.request.urlopen(f"{self.url}/models", timeout=2):
-                    return
-            except OSError:
-                time.sleep(0.5)
-        raise TimeoutError(self.log.read_text()[-2000:])
+        assert self.process is not None
+        assert eventually(lambda: self._answers() or self.process.poll() is not None, 1200), self.log.read_text()[-2000:]
+        assert self.process.poll() is None, self.log.read_text()[-2000:]
+
+    def _answers(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/models", timeout=2).close()
+        except OSError:
+            return False
+        return True
 
     def kill(self) -> None:
         if self.process is not None:
@@ -80,7 +83,7 @@ def server(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     running.kill()
 
 
-def connected(url: str, folders: ModelFolders, served: str = SERVED, patience: float = 3.0) -> ServerEngine:
+def connected(url: str, folders: ModelFolders, served: str = SERVED, patience: float = 20.0) -> ServerEngine:
     return ServerEngine(Server(url, 4, patience, served), folders, "0123456789abcdef")
 
 

@@ -132,7 +132,7 @@ def goes_on(store: Path, node: dict[str, str], step: int, expected: tuple[str, d
 
 @pytest.mark.parametrize(
     ("number", "group", "how"),
-    [
+    [  # each signal, receiver and kind of run once, other combinations in the soak
         pytest.param(signal.SIGTERM, True, (), marks=pytest.mark.slow),
         pytest.param(signal.SIGTERM, False, (), marks=pytest.mark.soak),
         pytest.param(signal.SIGUSR2, False, ("--large",), marks=(pytest.mark.slow, pytest.mark.spinning)),

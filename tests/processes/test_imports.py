@@ -2,14 +2,26 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from sirev.engines import dispatch as engines
+from sirev.engines import embedder
+from sirev.engines.vllm_engine import VllmEngine
+from sirev.engines.vllm_start import Options
+from sirev.errors import BadInput
 from sirev.processes.imports import quick_imports
-from sirev.processes.resident import Resident
-from tests import resident_work
+from sirev.trainers import dispatch as trainers
+from sirev.trainers.models import ModelFolders
+
+MODEL = ModelFolders(Path("model"))
+ASKED: Any = SimpleNamespace(model_name="m", options={}, dtype="float32")
+WITHOUT_GPU: Any = SimpleNamespace(parameters=SimpleNamespace(gpu_required=False))
 
 
 @pytest.fixture
@@ -21,7 +33,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop("noting_module", None)
 
 
-def test_nothing_is_collected_during_an_import_and_what_it_made_never(module: str) -> None:
+def test_nothing_is_collected_during_an_import_and_later_not_what_it_made(module: str) -> None:
     before = gc.get_freeze_count()
     with quick_imports():
         found = __import__(module)
@@ -53,12 +65,38 @@ def test_whoever_has_turned_collections_off_keeps_them_off(module: str) -> None:
         gc.enable()
 
 
-def test_a_child_collects_while_it_works_but_not_what_it_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
-    child = Resident("worker", tmp_path / "log", threads=1)
-    try:
-        collecting, exempt = child.call(resident_work.collections, {}, lambda event: None)
-    finally:
-        child.stop()
-    assert collecting
-    assert exempt > 0
+class Noting(MetaPathFinder):
+    """Refuses a module, and notes whether garbage would be collected during its import."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self.collecting: list[bool] = []
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:
+        if name == self.module:
+            self.collecting.append(gc.isenabled())
+            raise ImportError(name)
+
+
+@pytest.mark.parametrize(
+    ("begin", "module"),
+    [
+        (lambda: trainers.train(WITHOUT_GPU, print), "sirev.trainers.trl_steps"),
+        (lambda: trainers.pretrain(WITHOUT_GPU, print), "sirev.trainers.pretrain"),
+        (lambda: engines._transformers(MODEL, ASKED), "sirev.engines.transformers_engine"),
+        (lambda: VllmEngine(MODEL.path, None, Options()), "torch"),
+        (lambda: embedder._load(MODEL.path), "sentence_transformers"),
+    ],
+)
+def test_children_import_so_what_they_compute_with(
+    monkeypatch: pytest.MonkeyPatch, begin: Callable[[], object], module: str
+) -> None:
+    package, _, name = module.rpartition(".")
+    if package in sys.modules:
+        monkeypatch.delattr(sys.modules[package], name, raising=False)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    noting = Noting(module)
+    monkeypatch.setattr(sys, "meta_path", [noting, *sys.meta_path])
+    with pytest.raises((ImportError, BadInput)):
+        begin()
+    assert noting.collecting == [False]

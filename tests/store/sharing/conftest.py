@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -15,6 +14,7 @@ import pytest
 
 from sirev.store.store import Store
 from tests.conftest import eventually
+from tests.ports import free_port
 from tests.store.sharing.faulty import Proxy
 from tests.store.sharing.studies import add_run
 
@@ -26,9 +26,7 @@ def s3_port() -> Iterator[int]:
     for package in ("moto", "flask", "s3fs"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed: pip install 'sirev[s3]' 'moto[server]'")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
