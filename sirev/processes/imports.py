@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """A context for imports of torch, transformers, TRL or vLLM: without garbage collections, they take a fifth less time.
+    """A context for imports of torch, transformers, TRL or vLLM, which take less time without garbage collections.
 
     Python would collect thousands of times and visit all modules again and again. Everything alive at the end is exempt from
     later collections, so import before a large model is loaded: in a reference cycle, it would never be freed.
