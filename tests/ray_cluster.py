@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import free_port
+from tests.servers import free_port
 
 _RAY = Path(sys.executable).with_name("ray")
 

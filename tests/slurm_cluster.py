@@ -20,7 +20,7 @@ import pytest
 
 from sirev.processes.spawning import in_spawner, python, start
 from tests.conftest import eventually
-from tests.ports import free_port
+from tests.servers import free_port
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
 PLACES = f"{os.environ['PATH']}:/usr/sbin:/sbin"

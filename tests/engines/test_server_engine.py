@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,9 +18,9 @@ from sirev.engines.protocol import Cell, Completion, DecodingSettings, Prompt
 from sirev.engines.server_engine import Server, ServerEngine
 from sirev.errors import BadInput
 from sirev.trainers.models import ModelFolders
-from tests.conftest import Study, eventually
+from tests.conftest import Study
 from tests.engines.conftest import Trained
-from tests.ports import free_port
+from tests.servers import comes_up, free_port
 
 SERVED = "HuggingFaceTB/SmolLM2-135M-Instruct"
 WARM = DecodingSettings(0.75, 0.95, 12)
@@ -58,15 +57,7 @@ class VllmServer:
 
     def wait(self) -> None:
         assert self.process is not None
-        assert eventually(lambda: self._answers() or self.process.poll() is not None, 1200), self.log.read_text()[-2000:]
-        assert self.process.poll() is None, self.log.read_text()[-2000:]
-
-    def _answers(self) -> bool:
-        try:
-            urllib.request.urlopen(f"{self.url}/models", timeout=2).close()
-        except OSError:
-            return False
-        return True
+        assert comes_up(self.process, f"{self.url}/models"), self.log.read_text()[-2000:]
 
     def kill(self) -> None:
         if self.process is not None:

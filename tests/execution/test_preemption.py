@@ -132,13 +132,14 @@ def goes_on(store: Path, node: dict[str, str], step: int, expected: tuple[str, d
 
 @pytest.mark.parametrize(
     ("number", "group", "how"),
-    [  # each signal, receiver and kind of run once, other combinations in the soak
-        pytest.param(signal.SIGTERM, True, (), marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, False, (), marks=pytest.mark.soak),
-        pytest.param(signal.SIGUSR2, False, ("--large",), marks=(pytest.mark.slow, pytest.mark.spinning)),
-        pytest.param(signal.SIGUSR2, True, ("--large",), marks=pytest.mark.soak),
+    [
+        (signal.SIGTERM, True, ()),
+        (signal.SIGTERM, False, ()),
+        pytest.param(signal.SIGUSR2, False, ("--large",), marks=pytest.mark.spinning),
+        pytest.param(signal.SIGUSR2, True, ("--large",), marks=pytest.mark.spinning),
     ],
 )
+@pytest.mark.slow
 def test_a_run_that_is_asked_to_end_saves_the_step_that_it_is_at_and_goes_on_from_there_on_another_machine(
     number: signal.Signals,
     group: bool,

@@ -33,7 +33,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop("noting_module", None)
 
 
-def test_nothing_is_collected_during_an_import_and_later_not_what_it_made(module: str) -> None:
+def test_an_import_runs_without_collections_and_what_it_made_is_exempt_from_later_ones(module: str) -> None:
     before = gc.get_freeze_count()
     with quick_imports():
         found = __import__(module)
@@ -88,7 +88,7 @@ class Noting(MetaPathFinder):
         (lambda: embedder._load(MODEL.path), "sentence_transformers"),
     ],
 )
-def test_children_import_so_what_they_compute_with(
+def test_what_children_compute_with_is_imported_without_collections(
     monkeypatch: pytest.MonkeyPatch, begin: Callable[[], object], module: str
 ) -> None:
     package, _, name = module.rpartition(".")

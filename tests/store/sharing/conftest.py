@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from sirev.store.store import Store
-from tests.conftest import eventually
-from tests.ports import free_port
+from tests.servers import comes_up, free_port
 from tests.store.sharing.faulty import Proxy
 from tests.store.sharing.studies import add_run
 
@@ -30,20 +29,11 @@ def s3_port() -> Iterator[int]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        assert eventually(lambda: server.poll() is not None or _answers(port), 120)
-        assert server.poll() is None, "the S3 server ended"
+        assert comes_up(server, f"http://127.0.0.1:{port}/moto-api/"), "the S3 server ended"
         yield port
     finally:
         server.kill()
         server.wait()
-
-
-def _answers(port: int) -> bool:
-    try:
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/", timeout=2).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture
